@@ -62,7 +62,7 @@ interface Described {
   readonly sentence: string
 }
 
-export type Unit = 'ms' | 'bytes' | 'records' | 'count' | 'id' | 'port'
+export type Unit = 'ms' | 'bytes' | 'records' | 'replicas' | 'count' | 'id' | 'port'
 
 export interface NumberSetting extends Described {
   readonly kind: 'number'

@@ -1,18 +1,21 @@
 /**
  * The defaults of topics, settable for a broker under the keys Kafka gives them there (`log.roll.ms` is
- * the default of a topic's `segment.ms`). Bounds, units and sentences come from the engine's table.
+ * the default of a topic's `segment.ms`). Bounds, units and sentences come from the topics' own table.
  */
 
-import { LOG_SETTINGS, type LogSetting } from '../../storage/config.ts'
+import { TOPIC_SETTINGS, type TopicSetting } from '../topics/topic-settings.ts'
 import type { Setting } from './settings.ts'
 
-/** Kafka's broker-wide key where it is not simply `log.` and the topic's key. */
+/** Kafka's broker-wide key where it is not `log.` and the topic's key. */
 const BROKER_KEYS: Readonly<Record<string, string>> = {
   'segment.ms': 'log.roll.ms',
   'max.message.bytes': 'message.max.bytes',
   'flush.messages': 'log.flush.interval.messages',
   'flush.ms': 'log.flush.interval.ms',
   'file.delete.delay.ms': 'log.segment.delete.delay.ms',
+  'compression.type': 'compression.type',
+  'min.insync.replicas': 'min.insync.replicas',
+  'spool.partitioner': 'spool.partitioner',
 }
 
 export interface TopicDefault {
@@ -22,10 +25,9 @@ export interface TopicDefault {
   readonly setting: Setting
 }
 
-function topicDefault(log: LogSetting): TopicDefault {
-  const key = BROKER_KEYS[log.key] ?? `log.${log.key}`
-  const { field: _, ...described } = log
-  return { topicKey: log.key, setting: { ...described, key } }
+function topicDefault(topic: TopicSetting): TopicDefault {
+  const key = BROKER_KEYS[topic.key] ?? `log.${topic.key}`
+  return { topicKey: topic.key, setting: { ...topic, key } }
 }
 
-export const TOPIC_DEFAULTS: readonly TopicDefault[] = LOG_SETTINGS.map(topicDefault)
+export const TOPIC_DEFAULTS: readonly TopicDefault[] = TOPIC_SETTINGS.map(topicDefault)

@@ -1,0 +1,32 @@
+/**
+ * Finds the verb and runs it. `serve` is a path of its own so that a broker starts without loading a
+ * command line library; every other verb is declared in `program.ts`.
+ */
+
+import { exitCodes } from './exit-codes.ts'
+
+/** Runs `spool` with the words after its name. Sets the exit code; does not throw. */
+export async function main(words: readonly string[]): Promise<void> {
+  endQuietlyWhenReaderLeaves()
+  try {
+    const [verb, ...rest] = words
+    if (verb === 'serve') {
+      const { serve } = await import('./serve.ts')
+      await serve(rest)
+    } else {
+      const { runProgram } = await import('./program.ts')
+      await runProgram(words)
+    }
+  } catch (error) {
+    process.stderr.write(`spool: ${(error as Error).stack ?? String(error)}\n`)
+    process.exitCode = exitCodes.failed
+  }
+}
+
+/** `spool … | head` closes our stdout: that is an end, not an error. */
+function endQuietlyWhenReaderLeaves(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.done)
+    throw error
+  })
+}
