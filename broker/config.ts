@@ -1,15 +1,11 @@
 /**
  * The door to a broker's settings: from flags, environment, file and defaults to one checked
- * `BrokerSettings`. The table is `config/settings.ts`; nothing else in the broker reads the environment.
+ * `BrokerSettings`. The table is `config/settings-table.ts`; nothing else in the broker reads the environment.
  */
 
 import { ConfigError, parseSettingValue, type SettingValue } from './config/setting-value.ts'
-import {
-  BROKER_SETTINGS,
-  type BrokerField,
-  type BrokerSettings,
-  type Setting,
-} from './config/settings.ts'
+import type { BrokerField, BrokerSettings, Setting } from './config/settings.ts'
+import { BROKER_SETTINGS } from './config/settings-table.ts'
 import { findSettings, type SettingSources } from './config/sources.ts'
 import { TOPIC_DEFAULTS } from './config/topic-defaults.ts'
 

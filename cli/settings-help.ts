@@ -4,14 +4,8 @@
  */
 
 import { allowedValues } from '../broker/config/setting-value.ts'
-import {
-  BROKER_SETTINGS,
-  type BrokerField,
-  environmentOf,
-  flagOf,
-  SECTIONS,
-  type Setting,
-} from '../broker/config/settings.ts'
+import { type BrokerField, environmentOf, flagOf, type Setting } from '../broker/config/settings.ts'
+import { BROKER_SETTINGS, SECTIONS } from '../broker/config/settings-table.ts'
 import { TOPIC_DEFAULTS } from '../broker/config/topic-defaults.ts'
 import { TOPIC_SETTINGS } from '../broker/topics/topic-settings.ts'
 import { EXIT_CODE_MEANINGS, exitCodes } from './exit-codes.ts'
