@@ -1,0 +1,97 @@
+/**
+ * The five ways a batch's records may be compressed, by name and by the code in its attributes, and the
+ * one place that compresses and decompresses. gzip and zstd come with Node; snappy and LZ4 are native
+ * libraries, loaded on first use. Owns the bound: whatever the bytes claim, the output never exceeds
+ * `maxBytes`, and the size is checked before it is allocated. Framing of LZ4 and snappy is in
+ * `lz4-frame` and `snappy-frame`.
+ */
+
+import {
+  gunzipSync,
+  gzipSync,
+  type ZlibOptions,
+  type ZstdOptions,
+  zstdCompressSync,
+  zstdDecompressSync,
+} from 'node:zlib'
+import { corrupt, tooLarge } from './decode-errors.ts'
+import { decodeLz4Frame, encodeLz4Frame } from './lz4-frame.ts'
+import { decodeSnappy, encodeSnappy } from './snappy-frame.ts'
+
+/** By Kafka's code: the name's index is what stands in bits 0 to 2 of a batch's attributes. */
+export const COMPRESSION_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+
+export type CompressionName = (typeof COMPRESSION_NAMES)[number]
+
+/** The code of `name` in a batch's attributes. */
+export function compressionCode(name: CompressionName): number {
+  return COMPRESSION_NAMES.indexOf(name)
+}
+
+/** Compresses the records of a batch. For `none` the same Buffer comes back. */
+export function compress(name: CompressionName, bytes: Buffer): Buffer {
+  switch (name) {
+    case 'none':
+      return bytes
+    case 'gzip':
+      return gzipSync(bytes)
+    case 'snappy':
+      return encodeSnappy(bytes)
+    case 'lz4':
+      return encodeLz4Frame(bytes)
+    case 'zstd':
+      return zstdCompressSync(bytes)
+  }
+}
+
+/**
+ * Decompresses the records of a batch into at most `maxBytes` bytes. For `none` the same Buffer comes
+ * back, unbounded: it is there already. Throws `StorageError`: MESSAGE_TOO_LARGE past `maxBytes`,
+ * CORRUPT_MESSAGE when the bytes are not exactly one compressed stream, cut nowhere, followed by nothing.
+ */
+export function decompress(name: CompressionName, bytes: Buffer, maxBytes: number): Buffer {
+  switch (name) {
+    case 'none':
+      return bytes
+    case 'gzip':
+      return inflate('gzip', gunzipSync, bytes, maxBytes)
+    case 'snappy':
+      return decodeSnappy(bytes, maxBytes)
+    case 'lz4':
+      return decodeLz4Frame(bytes, maxBytes)
+    case 'zstd':
+      return inflate('zstd', zstdDecompressSync, bytes, maxBytes)
+  }
+}
+
+/** What Node returns under `info: true`; its types only know the Buffer. */
+interface InflateResult {
+  readonly buffer: Buffer
+  /** `bytesWritten`: how much of the input was consumed. */
+  readonly engine: { readonly bytesWritten: number }
+}
+
+/** gzip and zstd: Node stops at `maxOutputLength`, and collects chunks until there, never a claimed size. */
+function inflate(
+  name: CompressionName,
+  decode: typeof gunzipSync | typeof zstdDecompressSync,
+  bytes: Buffer,
+  maxBytes: number,
+): Buffer {
+  let result: InflateResult
+  try {
+    // Node wants a positive limit; a batch whose records take no byte at all is refused anyway.
+    const options = { maxOutputLength: Math.max(1, maxBytes), info: true }
+    result = decode(bytes, options as ZlibOptions & ZstdOptions) as unknown as InflateResult
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') {
+      throw tooLarge(name, maxBytes)
+    }
+    throw corrupt(`${name}: ${(cause as Error).message}`, cause)
+  }
+  const consumed = result.engine.bytesWritten
+  if (consumed !== bytes.length) {
+    throw corrupt(`${name}: ${bytes.length - consumed} bytes follow the end of the stream`)
+  }
+  return result.buffer
+}
