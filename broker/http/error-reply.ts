@@ -1,0 +1,144 @@
+/**
+ * How an error becomes an answer: a problem document (RFC 9457) on every way out — thrown by a route,
+ * refused by Fastify or by the HTTP parser before there was a request. Codes and statuses come from
+ * `client/api`. Details of our own failures go to the log, never to the client.
+ */
+
+import type { Socket } from 'node:net'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ApiError, apiErrorFrom, ERRORS, toProblem } from '../../client/api/errors.ts'
+import { PROBLEM_TYPE } from '../../client/api/media-types.ts'
+import type { BrokerContext } from '../context.ts'
+import { lingerAfterReply } from './limits/lingering-close.ts'
+import { cleanText } from './limits/rate-limited-log.ts'
+
+/** True when the client asked for indented JSON; also where the query was never checked. */
+export function wantsPretty(url: string): boolean {
+  return url.includes('pretty=true') && /[?&]pretty=true(?:&|$)/.test(url)
+}
+
+/** A document as the text that is sent. JSON ends with a newline. */
+export function renderJson(document: unknown, isPretty: boolean): string {
+  return `${isPretty ? JSON.stringify(document, null, 2) : JSON.stringify(document)}\n`
+}
+
+/** Sends any thrown value as a problem. Once headers are out nothing can be said: the connection ends. */
+export function sendError(
+  context: BrokerContext,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const error = asApiError(thrown)
+  logError(context, thrown, error, request)
+  if (reply.raw.headersSent) {
+    reply.raw.destroy()
+    return
+  }
+  const body = renderJson(toProblem(error), wantsPretty(request.raw.url ?? ''))
+  for (const [name, value] of Object.entries(error.headers)) reply.header(name, value)
+  if (error.retryAfterS !== undefined) reply.header('retry-after', String(error.retryAfterS))
+  if (!request.raw.complete) {
+    // The rest of a body nobody will read must not be taken for the next request.
+    reply.header('connection', 'close')
+    lingerAfterReply(request.raw, reply.raw)
+  }
+  reply.code(ERRORS[error.code].httpStatus).header('content-type', PROBLEM_TYPE).send(body)
+}
+
+/** A 500 is a defect or a disk: always logged, with its cause. The client's own mistakes: sparsely. */
+function logError(
+  context: BrokerContext,
+  thrown: unknown,
+  error: ApiError,
+  request: FastifyRequest,
+): void {
+  if (error.code === 'UNKNOWN_SERVER_ERROR') {
+    context.logger.error({ error: thrown, route: routeName(request) }, 'a request failed')
+    return
+  }
+  if (error.httpStatus < 500 && error.httpStatus !== 401 && error.httpStatus !== 403) return
+  request.server.face.warnings.warn(
+    { code: error.code, route: routeName(request), detail: cleanText(error.detail) },
+    'a request was refused',
+  )
+}
+
+/** The route's template, never the client's path. */
+export function routeName(request: FastifyRequest): string {
+  return request.routeOptions.url ?? '(none)'
+}
+
+/** Fastify's own refusals by its codes; everything else by `apiErrorFrom`. */
+function asApiError(thrown: unknown): ApiError {
+  const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
+  switch (code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new ApiError('UNSUPPORTED_MEDIA_TYPE', 'the Content-Type is not a media type')
+    case 'FST_ERR_BAD_URL':
+      return new ApiError('INVALID_REQUEST', 'the path is not percent-encoded UTF-8')
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return new ApiError('URI_TOO_LONG', 'a part of the path is longer than any name')
+    default:
+      return apiErrorFrom(thrown)
+  }
+}
+
+/** What the HTTP parser says, by Node's code, as an error of ours. */
+function parserError(code: string | undefined): ApiError {
+  switch (code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new ApiError('HEADERS_TOO_LARGE', 'the request line and headers exceed 16384 bytes')
+    case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
+      return new ApiError('REQUEST_TOO_LARGE', 'the chunk extensions are too large')
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new ApiError('REQUEST_BODY_TIMEOUT', 'the request headers did not arrive in time')
+    default:
+      return new ApiError('INVALID_REQUEST', 'this is not an HTTP/1.1 request')
+  }
+}
+
+/** Answers, on the bare socket, what never became a request, and closes it. */
+export function refuseConnection(error: ApiError, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  socket.end(rawReply(error))
+  // Who never reads it must not hold the socket.
+  socket.once('finish', () => socket.destroy())
+}
+
+/** For the server's `clientError`: bytes that are not HTTP, or came too slowly. */
+export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  // A socket with an answer under way has sent its head: a second one would be garbage in its body.
+  const isAnswering = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage
+  if (error.code === 'ECONNRESET' || isAnswering?.headersSent) {
+    socket.destroy()
+    return
+  }
+  refuseConnection(parserError(error.code), socket)
+}
+
+const REASONS: Readonly<Record<number, string>> = {
+  400: 'Bad Request',
+  408: 'Request Timeout',
+  413: 'Payload Too Large',
+  431: 'Request Header Fields Too Large',
+  503: 'Service Unavailable',
+}
+
+function rawReply(error: ApiError): string {
+  const body = renderJson(toProblem(error), false)
+  const status = ERRORS[error.code].httpStatus
+  return [
+    `HTTP/1.1 ${status} ${REASONS[status] ?? 'Error'}`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'X-Content-Type-Options: nosniff',
+    ...(error.retryAfterS === undefined ? [] : [`Retry-After: ${error.retryAfterS}`]),
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n')
+}

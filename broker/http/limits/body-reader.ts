@@ -1,0 +1,80 @@
+/**
+ * Reads a request body whole into one Buffer, within its limits: size (413), time (408), and the
+ * broker's budget for such bytes (503). The length is checked before the client is told to go on
+ * (`checkLength`), and again while bytes come, since a chunked body says no length.
+ */
+
+import type { IncomingMessage } from 'node:http'
+import { ApiError } from '../../../client/api/errors.ts'
+import type { Clock } from '../../../storage/clock.ts'
+import { BodyDeadline, type DeadlineLimits } from './body-deadline.ts'
+import type { HeldBytes } from './byte-budget.ts'
+
+export interface BodyLimits extends DeadlineLimits {
+  readonly bytesMax: number
+  /** The key of the setting behind `bytesMax`, for the error. */
+  readonly setting: string
+}
+
+/** Content-Length, or `undefined` for a chunked body; 0 when there is no body. */
+export function announcedLength(message: IncomingMessage): number | undefined {
+  if (message.headers['transfer-encoding'] !== undefined) return undefined
+  return Number(message.headers['content-length'] ?? 0)
+}
+
+/** Throws REQUEST_TOO_LARGE (413) when the announced length is over the limit. */
+export function checkLength(message: IncomingMessage, limits: BodyLimits): void {
+  const length = announcedLength(message)
+  if (length !== undefined && length > limits.bytesMax) throw tooLarge(length, limits)
+}
+
+/**
+ * Reads the body. `held` grows with what is kept and is the caller's to release once the bytes are no
+ * longer needed. Rejects with an ApiError (413, 408, 503), or INVALID_REQUEST when the client went away.
+ */
+export function readBody(
+  message: IncomingMessage,
+  limits: BodyLimits,
+  held: HeldBytes,
+  clock: Clock,
+): Promise<Buffer> {
+  const length = announcedLength(message)
+  if (length === 0) return Promise.resolve(Buffer.alloc(0))
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let size = 0
+    const settle = (error: unknown) => {
+      deadline.stop()
+      message.off('data', onData).off('end', onEnd).off('close', onClose).off('error', settle)
+      if (error === undefined) resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
+      else {
+        message.pause()
+        reject(error)
+      }
+    }
+    const onData = (chunk: Buffer) => {
+      deadline.touch()
+      size += chunk.length
+      try {
+        if (size > limits.bytesMax) throw tooLarge(size, limits)
+        held.growTo(size)
+        chunks.push(chunk)
+      } catch (error) {
+        settle(error)
+      }
+    }
+    const onEnd = () => settle(undefined)
+    const onClose = () =>
+      settle(new ApiError('INVALID_REQUEST', 'the connection ended before the body was complete'))
+    const deadline = new BodyDeadline(clock, limits, settle)
+    message.on('data', onData).on('end', onEnd).on('close', onClose).on('error', settle)
+  })
+}
+
+function tooLarge(bytes: number, limits: BodyLimits): ApiError {
+  return new ApiError(
+    'REQUEST_TOO_LARGE',
+    `the body has ${bytes} bytes or more; ${limits.setting} is ${limits.bytesMax}`,
+    { outcome: 'refused', headers: { connection: 'close' } },
+  )
+}

@@ -1,0 +1,53 @@
+/**
+ * The `node:http` server under Fastify, with the limits that hold before there is a request: time for
+ * headers, size of headers, bytes that are not HTTP, `Expect: 100-continue`. It owns no route.
+ */
+
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { refuseMalformed } from './error-reply.ts'
+
+/** Request line and headers together. */
+const HEADER_BYTES_MAX = 16 * 1024
+/** How often Node looks for connections whose headers are overdue. */
+const CHECK_INTERVAL_MS = 1_000
+
+export interface NodeServerOptions {
+  readonly headersMsMax: number
+  readonly keepAliveMsMax: number
+  readonly onMalformed: () => void
+}
+
+/** Requests whose client waits for `100 Continue` before it sends the body. */
+const waitingForContinue = new WeakSet<object>()
+
+/** Tells the client to send its body, if it waits for that; to be called once the head is accepted. */
+export function continueIfAwaited(message: object, response: { writeContinue(): void }): void {
+  if (waitingForContinue.delete(message)) response.writeContinue()
+}
+
+export function createNodeServer(listener: RequestListener, options: NodeServerOptions): Server {
+  const server = createServer(
+    {
+      // A missing Host is refused by our guard, with a problem document.
+      requireHostHeader: false,
+      maxHeaderSize: HEADER_BYTES_MAX,
+      headersTimeout: options.headersMsMax,
+      // It is for the whole server and would cut an upload that still flows: routes have their own.
+      requestTimeout: 0,
+      keepAliveTimeout: options.keepAliveMsMax,
+      connectionsCheckingInterval: Math.min(CHECK_INTERVAL_MS, options.headersMsMax),
+      noDelay: true,
+    },
+    listener,
+  )
+  server.on('checkContinue', (message, response) => {
+    waitingForContinue.add(message)
+    server.emit('request', message, response)
+  })
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') options.onMalformed()
+    refuseMalformed(error, socket as Socket)
+  })
+  return server
+}

@@ -1,0 +1,24 @@
+/**
+ * Every module of routes, in one list. A module puts its routes on the server through `addRoute`:
+ *
+ *     export function registerTopics(app: FastifyInstance, context: BrokerContext): void {
+ *       addRoute(app, context, ROUTES.createTopic, {
+ *         before: ({ params }) => …,            // from the head alone, before 100 Continue
+ *         handle: async ({ params, query, body }) => ({ status: 201, document: … }),
+ *       })
+ *     }
+ *
+ * A route whose body is a `stream` finds it untouched in `request.raw`.
+ */
+
+import type { FastifyInstance } from 'fastify'
+import type { BrokerContext } from '../context.ts'
+import { registerHealth } from './routes/health.ts'
+
+const MODULES: readonly ((app: FastifyInstance, context: BrokerContext) => void)[] = [
+  registerHealth,
+]
+
+export function registerRoutes(app: FastifyInstance, context: BrokerContext): void {
+  for (const register of MODULES) register(app, context)
+}

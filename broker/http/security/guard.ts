@@ -1,0 +1,90 @@
+/**
+ * Who may ask at all: decided from the request's head, before a route or a body is looked at. In this
+ * order: the Host (DNS rebinding), the Origin (other sites' pages), then the token. It owns the CORS
+ * headers and answers preflights. What a client may do once it is in is not decided here.
+ */
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { ApiError } from '../../../client/api/errors.ts'
+import { isLoopback } from '../../config.ts'
+import { cleanText } from '../limits/rate-limited-log.ts'
+import { hostNameOf, OriginPolicy } from './origin.ts'
+import { TokenCheck } from './token.ts'
+
+export interface GuardOptions {
+  /** The address the broker listens on. */
+  readonly host: string
+  readonly allowedHosts: readonly string[]
+  readonly allowedOrigins: readonly string[]
+  /** Absent: everyone who reaches the port may ask. */
+  readonly token: string | undefined
+}
+
+export class Guard {
+  readonly #checksHost: boolean
+  readonly #allowedHosts: ReadonlySet<string>
+  readonly #origins: OriginPolicy
+  readonly #token: TokenCheck | undefined
+
+  constructor(options: GuardOptions) {
+    this.#checksHost = isLoopback(options.host)
+    this.#allowedHosts = new Set(options.allowedHosts.map((host) => host.toLowerCase()))
+    this.#origins = new OriginPolicy(options.allowedOrigins)
+    this.#token = options.token === undefined ? undefined : new TokenCheck(options.token)
+  }
+
+  /**
+   * Throws ApiError 400, 401 or 403; returns true when it has answered itself (a CORS preflight).
+   * `isOpen`: the route needs no token.
+   */
+  admit(request: FastifyRequest, reply: FastifyReply, isOpen: boolean): boolean {
+    const message = request.raw
+    const { host, origin, authorization } = message.headers
+    if (!message.url?.startsWith('/') && message.url !== '*') {
+      throw new ApiError('INVALID_REQUEST', 'the request target must be a path')
+    }
+    this.#checkHost(host, message.httpVersion)
+    if (origin !== undefined) {
+      const isPreflight = this.#admitOrigin(origin, host, request, reply)
+      if (isPreflight) return true
+    }
+    if (!isOpen) this.#token?.check(authorization)
+    return false
+  }
+
+  #checkHost(host: string | undefined, httpVersion: string): void {
+    if (host === undefined || host === '') {
+      if (httpVersion === '1.0') return
+      throw new ApiError('INVALID_REQUEST', 'an HTTP/1.1 request needs a Host header')
+    }
+    const name = hostNameOf(host)
+    if (name === undefined) throw new ApiError('INVALID_REQUEST', 'the Host header is not a host')
+    if (!this.#checksHost || isLoopback(name) || this.#allowedHosts.has(name)) return
+    throw new ApiError(
+      'FORBIDDEN_HOST',
+      `Host ${cleanText(name)} is neither a loopback name nor in allowed.hosts (--allowed-hosts)`,
+    )
+  }
+
+  #admitOrigin(
+    origin: string,
+    host: string | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): boolean {
+    const isOurs = this.#origins.isOwn(origin, host)
+    if (!isOurs && !this.#origins.isAllowed(origin)) {
+      throw new ApiError(
+        'FORBIDDEN_ORIGIN',
+        `Origin ${cleanText(origin)} is neither this broker's own nor in cors.allowed.origins`,
+      )
+    }
+    for (const [name, value] of this.#origins.headers(origin, isOurs)) reply.header(name, value)
+    const isPreflight =
+      request.method === 'OPTIONS' && request.headers['access-control-request-method'] !== undefined
+    if (!isPreflight) return false
+    for (const [name, value] of this.#origins.preflightHeaders()) reply.header(name, value)
+    reply.code(204).send()
+    return true
+  }
+}

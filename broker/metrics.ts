@@ -1,0 +1,200 @@
+/**
+ * What a broker counts about itself, for Prometheus. Counting is cheap and happens where things
+ * happen; what can be looked up (log sizes, connections) is looked up when somebody scrapes.
+ *
+ * Labels are bounded: routes are templates, statuses are classes of the table, topics only the first
+ * `TOPIC_LABELS_MAX` by name; the rest are summed under `(other)`. Nothing here listens or serves.
+ */
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** More topics than a dashboard shows; each costs three series. */
+export const TOPIC_LABELS_MAX = 200
+
+/** The label of topics beyond the limit. Not a legal topic name, so it is never one. */
+const OTHER_TOPICS = '(other)'
+
+/** From a cached read to a slow disk, in seconds. */
+const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
+
+/** One partition, as the gauges need it. */
+export interface PartitionSizes {
+  readonly topic: string
+  readonly sizeBytes: number
+  readonly logStartOffset: number
+  readonly logEndOffset: number
+  readonly isOffline: boolean
+}
+
+/** What is looked up at a scrape. */
+export interface MetricSources {
+  /** Empty while the broker is not ready. */
+  partitions(): Iterable<PartitionSizes>
+  connections(): number
+  queuedBytes(): number
+  waitingRequests(): number
+  isReady(): boolean
+}
+
+/** One finished request. */
+export interface FinishedRequest {
+  readonly method: string
+  /** The route's template, such as `/v1/topics/{topic}`; `(none)` when no route matched. */
+  readonly route: string
+  readonly status: number
+  readonly seconds: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+export class BrokerMetrics {
+  readonly #registry = new Registry()
+  readonly #requests: Counter
+  readonly #seconds: Histogram
+  readonly #bytesIn: Counter
+  readonly #bytesOut: Counter
+  readonly #malformed: Counter
+  readonly #refusedConnections: Counter
+  readonly #appendedRecords: Counter
+  readonly #appendedBatches: Counter
+  readonly #appendedBytes: Counter
+  readonly #flushSeconds: Histogram
+  #hasDefaults = false
+
+  constructor(sources: MetricSources) {
+    const registers = [this.#registry]
+    const labelNames = ['method', 'route', 'status']
+    const counter = (name: string, help: string, labels: string[] = []) =>
+      new Counter({ name, help, registers, labelNames: labels })
+
+    this.#requests = counter('spool_http_requests_total', 'HTTP requests answered.', labelNames)
+    this.#seconds = new Histogram({
+      name: 'spool_http_request_seconds',
+      help: 'From the request head to the end of the answer; streams last as long as they are read.',
+      registers,
+      labelNames: ['method', 'route'],
+      buckets: SECONDS_BUCKETS,
+    })
+    this.#bytesIn = counter('spool_http_received_bytes_total', 'Bytes that clients sent.')
+    this.#bytesOut = counter('spool_http_sent_bytes_total', 'Bytes sent to clients.')
+    this.#malformed = counter('spool_http_malformed_total', 'Connections that did not speak HTTP.')
+    this.#refusedConnections = counter(
+      'spool_http_refused_connections_total',
+      'Connections closed because there were connections.max already.',
+    )
+    this.#appendedRecords = counter('spool_appended_records_total', 'Records appended by clients.')
+    this.#appendedBatches = counter('spool_appended_batches_total', 'Batches appended by clients.')
+    this.#appendedBytes = counter('spool_appended_bytes_total', 'Bytes of batches appended.')
+    this.#flushSeconds = new Histogram({
+      name: 'spool_flush_seconds',
+      help: 'How long syncing a log to stable storage took.',
+      registers,
+      buckets: SECONDS_BUCKETS,
+    })
+    this.#addGauges(sources)
+  }
+
+  requestFinished(request: FinishedRequest): void {
+    const { method, route } = request
+    this.#requests.inc({ method, route, status: String(request.status) })
+    this.#seconds.observe({ method, route }, request.seconds)
+    this.#bytesIn.inc(request.bytesIn)
+    this.#bytesOut.inc(request.bytesOut)
+  }
+
+  connectionMalformed(): void {
+    this.#malformed.inc()
+  }
+
+  connectionRefused(): void {
+    this.#refusedConnections.inc()
+  }
+
+  /** One batch that a client appended and that was not a duplicate. */
+  appended(records: number, bytes: number): void {
+    this.#appendedRecords.inc(records)
+    this.#appendedBatches.inc()
+    this.#appendedBytes.inc(bytes)
+  }
+
+  flushed(seconds: number): void {
+    this.#flushSeconds.observe(seconds)
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  /** The text that Prometheus scrapes. */
+  render(): Promise<string> {
+    // These start a watcher of the event loop, which a broker nobody scrapes does not need.
+    if (!this.#hasDefaults) collectDefaultMetrics({ register: this.#registry })
+    this.#hasDefaults = true
+    return this.#registry.metrics()
+  }
+
+  #addGauges(sources: MetricSources): void {
+    const registers = [this.#registry]
+    const gauge = (name: string, help: string, value: () => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(value())
+        },
+      })
+    gauge('spool_connections', 'Open connections.', () => sources.connections())
+    gauge('spool_queued_bytes', 'Bytes of request bodies held.', () => sources.queuedBytes())
+    gauge('spool_waiting_requests', 'Requests waiting.', () => sources.waitingRequests())
+    gauge('spool_ready', '1 once the logs are recovered.', () => Number(sources.isReady()))
+    this.#addTopicGauges(sources)
+  }
+
+  #addTopicGauges(sources: MetricSources): void {
+    const sums = [
+      ['spool_log_bytes', 'Bytes of all segments.', (it: PartitionSizes) => it.sizeBytes],
+      [
+        'spool_log_records',
+        'Offsets between log start and log end.',
+        (it: PartitionSizes) => it.logEndOffset - it.logStartOffset,
+      ],
+      [
+        'spool_offline_partitions',
+        'Partitions whose disk failed.',
+        (it: PartitionSizes) => Number(it.isOffline),
+      ],
+    ] as const
+    for (const [name, help, sizeOf] of sums) {
+      new Gauge({
+        name,
+        help,
+        registers: [this.#registry],
+        labelNames: ['topic'],
+        collect() {
+          this.reset()
+          for (const [topic, sum] of sumByTopic(sources.partitions(), sizeOf)) {
+            this.set({ topic }, sum)
+          }
+        },
+      })
+    }
+  }
+}
+
+/** Sums over the partitions of each topic; topics beyond the limit share one sum. */
+export function sumByTopic(
+  partitions: Iterable<PartitionSizes>,
+  sizeOf: (partition: PartitionSizes) => number,
+): Map<string, number> {
+  const sums = new Map<string, number>()
+  for (const partition of partitions) {
+    sums.set(partition.topic, (sums.get(partition.topic) ?? 0) + sizeOf(partition))
+  }
+  if (sums.size <= TOPIC_LABELS_MAX) return sums
+  const names = [...sums.keys()].sort()
+  const capped = new Map(names.slice(0, TOPIC_LABELS_MAX).map((name) => [name, sums.get(name)!]))
+  let others = 0
+  for (const name of names.slice(TOPIC_LABELS_MAX)) others += sums.get(name)!
+  return capped.set(OTHER_TOPICS, others)
+}

@@ -1,0 +1,8 @@
+/**
+ * The one table of routes: everything the HTTP interface takes and answers. The server validates by it,
+ * `/openapi.json` is written from it. The rows stand in `route-table/`, by subject.
+ */
+
+import { OPERATION_ROUTES } from './route-table/operations.ts'
+
+export const ROUTES = { ...OPERATION_ROUTES } as const
