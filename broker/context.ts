@@ -1,0 +1,39 @@
+/**
+ * What the faces of a broker (HTTP, later the Kafka protocol) get to work with, and nothing more.
+ * `broker.ts` makes it; the faces never reach the log engine or the metadata store themselves.
+ */
+
+import type { Clock, Random } from '../storage/clock.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { ClusterImage } from './cluster/cluster-image.ts'
+import type { BrokerSettings } from './config.ts'
+import type { ReplicaManager } from './partition/replica-manager.ts'
+import type { ProducerIds } from './producer-ids.ts'
+import type { TopicService } from './topics/topic-service.ts'
+
+export interface BrokerContext {
+  readonly settings: BrokerSettings
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+
+  /**
+   * True from the end of recovery until the broker begins to stop. A face listens before that (liveness)
+   * and answers 503 with `Retry-After` to everything but its health routes.
+   */
+  isReady(): boolean
+
+  /** These four throw ApiError BROKER_NOT_AVAILABLE while `isReady()` is false. */
+  readonly topics: TopicService
+  readonly replicas: ReplicaManager
+  readonly producerIds: ProducerIds
+  clusterImage(): ClusterImage
+}
+
+/** A face that listens on a socket: `createHttpServer(context)` in `http/server.ts` gives one. */
+export interface Listener {
+  /** Begins to listen on the host and port of the settings; port 0 becomes a free one. */
+  listen(): Promise<{ readonly url: string; readonly port: number }>
+  /** Takes no new connections or requests, waits for those under way, then closes what is left. */
+  close(): Promise<void>
+}

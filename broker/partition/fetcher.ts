@@ -1,0 +1,181 @@
+/**
+ * Answers one question about many partitions: what is there now, fairly split; if that is too little,
+ * wait, then look again. Which partitions there are is the replica manager's, waiting the purgatory's.
+ *
+ * While a request waits it holds no bytes: it remembers how far it has counted, and after each waking
+ * reads and counts only what came since. The answer is read once, at the end. So waiting for a megabyte
+ * that comes in small batches costs two reads of a megabyte, and no memory.
+ */
+
+import { type ApiError, apiErrorFrom } from '../../client/api/errors.ts'
+import type { Clock } from '../../storage/clock.ts'
+import {
+  checkFetchRequest,
+  type FetchedPartition,
+  type FetchPartition,
+  type FetchRequest,
+} from './fetch-request.ts'
+import type { Partition } from './partition.ts'
+import type { Purgatory } from './purgatory.ts'
+
+const NOTHING = Buffer.alloc(0)
+
+export interface FetcherOptions {
+  partition(topic: string, partition: number): Partition
+  readonly purgatory: Purgatory
+  readonly clock: Clock
+  readonly fetchBytesMax: number
+}
+
+/** One partition of a request being answered. */
+interface Part {
+  readonly asked: FetchPartition
+  readonly partition: Partition | undefined
+  bytes: Buffer
+  nextOffset: number
+  error: ApiError | undefined
+}
+
+export class Fetcher {
+  readonly #options: FetcherOptions
+  /** Where the next request begins, so that no partition is always last when bytes run out. */
+  #turn = 0
+
+  constructor(options: FetcherOptions) {
+    this.#options = options
+  }
+
+  async fetch(request: FetchRequest): Promise<FetchedPartition[]> {
+    checkFetchRequest(request, this.#options.fetchBytesMax)
+    const deadlineMs = this.#options.clock.monotonicMs() + request.maxWaitMs
+    const parts = request.partitions.map((asked) => this.#find(asked))
+    await this.#readAll(parts, request.maxBytes)
+    if (request.maxWaitMs > 0 && !isEnough(parts, request.minBytes)) {
+      await this.#awaitBytes(parts, request, deadlineMs)
+      // Where something went wrong while waiting, that is the answer.
+      const sound = parts.filter((part) => part.error === undefined)
+      for (const part of sound) part.nextOffset = part.asked.offset
+      await this.#readAll(sound, request.maxBytes)
+    }
+    return parts.map(fetchedPartition)
+  }
+
+  #find(asked: FetchPartition): Part {
+    const part = { asked, bytes: NOTHING, nextOffset: asked.offset }
+    try {
+      const partition = this.#options.partition(asked.topic, asked.partition)
+      if (asked.topicId !== undefined) partition.checkTopicId(asked.topicId)
+      const epoch = asked.currentLeaderEpoch ?? -1
+      if (epoch !== -1) partition.checkLeaderEpoch(epoch)
+      return { ...part, partition, error: undefined }
+    } catch (error) {
+      return { ...part, partition: undefined, error: apiErrorFrom(error) }
+    }
+  }
+
+  /**
+   * Reads what there is, one partition after another from where the last request left off. Each takes
+   * at most its share of what is left of `maxBytes`; what it does not use goes to those after it.
+   */
+  async #readAll(parts: readonly Part[], maxBytes: number): Promise<void> {
+    const ready = rotated(parts.filter(hasMore), this.#turn)
+    this.#turn += 1
+    let leftBytes = maxBytes
+    for (const [index, part] of ready.entries()) {
+      const isFirst = leftBytes === maxBytes
+      if (leftBytes <= 0 && !isFirst) break
+      const share = Math.max(0, Math.floor(leftBytes / (ready.length - index)))
+      await readPart(part, share, isFirst ? Number.POSITIVE_INFINITY : leftBytes)
+      leftBytes -= part.bytes.length
+    }
+  }
+
+  /** Waits until enough has come or time is up. The parts' bytes are let go first. */
+  async #awaitBytes(parts: readonly Part[], request: FetchRequest, deadlineMs: number) {
+    const { purgatory, clock } = this.#options
+    let counted = totalBytes(parts)
+    for (const part of parts) part.bytes = NOTHING
+    for (;;) {
+      const isSatisfied = await purgatory.wait({
+        waitMs: deadlineMs - clock.monotonicMs(),
+        signal: request.signal,
+        subscribe: (wake) => subscribeAll(parts, wake),
+        isSatisfied: () => parts.some(hasMore),
+      })
+      if (!isSatisfied || request.minBytes <= 1) return
+      counted += await countNew(parts, request.minBytes - counted)
+      if (counted >= request.minBytes || parts.some((part) => part.error !== undefined)) return
+      // It had a place and lost it to somebody else while it was reading: what there is must do.
+      if (purgatory.isFull) return
+    }
+  }
+}
+
+/** True when readers can see something at the part's next offset, or there is news of another kind. */
+function hasMore(part: Part): boolean {
+  if (part.partition === undefined || part.error !== undefined) return false
+  const { highWatermark, logStartOffset, isServed } = part.partition
+  // Out of range on either side: the read will say so.
+  return !isServed || highWatermark !== part.nextOffset || logStartOffset > part.nextOffset
+}
+
+function isEnough(parts: readonly Part[], minBytes: number): boolean {
+  return totalBytes(parts) >= minBytes || parts.some((part) => part.error !== undefined)
+}
+
+function totalBytes(parts: readonly Part[]): number {
+  return parts.reduce((total, part) => total + part.bytes.length, 0)
+}
+
+/** Reads up to `share`; what turns out larger than `roomBytes` (one batch can) waits for its turn to be first. */
+async function readPart(part: Part, share: number, roomBytes: number): Promise<void> {
+  const maxBytes = Math.min(share, part.asked.maxBytes ?? share)
+  try {
+    const read = await part.partition!.read(part.nextOffset, { maxBytes })
+    if (read.bytes.length > roomBytes) return
+    part.bytes = read.bytes
+    part.nextOffset = read.nextOffset
+  } catch (error) {
+    part.error = apiErrorFrom(error)
+  }
+}
+
+/** Counts the bytes that came since, and lets them go. */
+async function countNew(parts: readonly Part[], wantedBytes: number): Promise<number> {
+  let counted = 0
+  for (const part of parts) {
+    if (counted >= wantedBytes || !hasMore(part)) continue
+    await readPart(part, wantedBytes - counted, Number.POSITIVE_INFINITY)
+    counted += part.bytes.length
+    part.bytes = NOTHING
+  }
+  return counted
+}
+
+function subscribeAll(parts: readonly Part[], wake: () => void): () => void {
+  const ends = parts.map((part) => part.partition?.subscribe(wake))
+  return () => {
+    for (const end of ends) end?.()
+  }
+}
+
+function rotated<T>(items: readonly T[], turn: number): readonly T[] {
+  if (items.length < 2) return items
+  const at = turn % items.length
+  return [...items.slice(at), ...items.slice(0, at)]
+}
+
+function fetchedPartition(part: Part): FetchedPartition {
+  const { asked, partition, bytes, nextOffset, error } = part
+  return {
+    topic: asked.topic,
+    topicId: partition?.topicId,
+    partition: asked.partition,
+    highWatermark: partition?.highWatermark ?? -1,
+    lastStableOffset: partition?.lastStableOffset ?? -1,
+    logStartOffset: partition?.logStartOffset ?? -1,
+    bytes,
+    nextOffset,
+    ...(error === undefined ? {} : { error }),
+  }
+}

@@ -1,0 +1,51 @@
+/** What a partition needs of its log: the part of the engine's `Log` that the broker uses, and a test can stand in for. */
+
+import type { LogConfig } from '../../storage/config.ts'
+import type { Offset } from '../../storage/record/offsets.ts'
+
+/** The answer to an append: order is fixed when it returns, durability is the promise. */
+export interface LogAppend {
+  readonly baseOffset: Offset
+  readonly lastOffset: Offset
+  /** -1 where records keep the time they were sent with. */
+  readonly logAppendTime: number
+  /** True for a repeat of an idempotent producer's batch: the offsets are those of the first. */
+  readonly duplicate: boolean
+  /** What `acknowledged` will mean. */
+  readonly durability: 'written' | 'flushed'
+  /** Rejects with a StorageError that has its outcome set. */
+  readonly acknowledged: Promise<void>
+}
+
+export interface LogRead {
+  /** Whole batches, the first of which contains the offset asked for; empty at the end. */
+  readonly bytes: Buffer
+  /** The offset after the last batch in `bytes`, or the one asked for when there is none. */
+  readonly nextOffset: Offset
+  readonly logStartOffset: Offset
+  readonly highWatermark: Offset
+}
+
+export interface PartitionLog {
+  readonly topicId: string
+  readonly config: LogConfig
+  readonly logStartOffset: Offset
+  readonly logEndOffset: Offset
+  readonly flushedOffset: Offset
+  /** The engine's own: of one replica, whatever others do. */
+  readonly highWatermark: Offset
+  readonly leaderEpoch: number
+  readonly sizeBytes: number
+  readonly isOffline: boolean
+  readonly offlineReason: string | undefined
+  setConfig(config: LogConfig): void
+  append(
+    batch: Buffer,
+    options: { maxDecompressedBytes: number; expectOffset?: Offset; leaderEpoch?: number },
+  ): LogAppend
+  read(from: Offset, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead>
+  offsetForTime(timestampMs: number): Promise<{ offset: Offset; timestamp: number } | undefined>
+  deletePrefix(before: Offset): Promise<Offset>
+  /** Called after the high watermark moved or the log went offline or was closed. */
+  onHighWatermark(listener: () => void): () => void
+}
