@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * The launcher of `spool`: plain JavaScript that any Node reads, so that an old one gets a clear sentence
+ * The launcher of `spool`: plain JavaScript that Node reads from 14.8 on, so that an old one gets a clear sentence
  * instead of a syntax error. It owns what must happen before anything is imported (compile cache,
  * size of the thread pool, which warnings are shown) and which Node runs; all else is `main`.
  *
@@ -70,13 +70,13 @@ function hideExpectedWarnings() {
 
 /** The cache is per user: in a shared temporary directory others could put code there for us to run. */
 function enableCompileCache() {
-  const caches = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache')
-  nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE ?? join(caches, 'spool', 'compile'))
+  const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache')
+  nodeModule.enableCompileCache(process.env.NODE_COMPILE_CACHE || join(caches, 'spool', 'compile'))
 }
 
 if (isSupported(process.versions.node)) {
   enableCompileCache()
-  process.env.UV_THREADPOOL_SIZE ??= THREAD_POOL_SIZE
+  if (!process.env.UV_THREADPOOL_SIZE) process.env.UV_THREADPOOL_SIZE = THREAD_POOL_SIZE
   hideExpectedWarnings()
   const source = new URL('./main.ts', import.meta.url)
   const built = new URL('../dist/cli/main.js', import.meta.url)

@@ -10,6 +10,7 @@ import {
   ALL_SETTINGS,
   type BrokerSettings,
   ConfigError,
+  checkBind,
   type ResolvedSettings,
   resolveSettings,
 } from '../broker/config.ts'
@@ -32,6 +33,7 @@ export async function serve(words: readonly string[]): Promise<void> {
   let resolved: ResolvedSettings
   try {
     resolved = await settingsFrom(words)
+    checkBind(resolved.settings)
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     process.stderr.write(`spool serve: ${error.message}\n`)
