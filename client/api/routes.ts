@@ -4,5 +4,7 @@
  */
 
 import { OPERATION_ROUTES } from './route-table/operations.ts'
+import { RECORD_ROUTES } from './route-table/records.ts'
+import { TOPIC_ROUTES } from './route-table/topics.ts'
 
-export const ROUTES = { ...OPERATION_ROUTES } as const
+export const ROUTES = { ...TOPIC_ROUTES, ...RECORD_ROUTES, ...OPERATION_ROUTES } as const
