@@ -69,15 +69,23 @@ export async function writeCheckpoint(
   body: Uint8Array,
 ): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX
-  const file = await createAfresh(fileSystem, temporary)
-  try {
-    await file.write([encodeCheckpoint(version, body)], 0)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
+  await writeSynced(fileSystem, temporary, encodeCheckpoint(version, body))
   await fileSystem.rename(temporary, path)
   await fileSystem.syncDirectory(dirname(path))
+}
+
+/** Writes the whole of a file that is not named yet; on a full disk, half a file is not left behind. */
+async function writeSynced(fileSystem: FileSystem, path: string, bytes: Buffer): Promise<void> {
+  const file = await createAfresh(fileSystem, path)
+  try {
+    await file.write([bytes], 0)
+    await file.sync()
+    await file.close()
+  } catch (error) {
+    await file.close().catch(() => {})
+    await fileSystem.removeFile(path).catch(() => {})
+    throw error
+  }
 }
 
 /** Creates `path`, removing what a crash left there. */

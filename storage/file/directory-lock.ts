@@ -91,7 +91,12 @@ function loadSqlite(): typeof import('node:sqlite') {
 
 /** A lock between the handles of one process, for a disk that lives in its memory. */
 export class MemoryDirectoryLock implements DirectoryLock {
-  readonly #held = new Set<string>()
+  readonly #held: Set<string>
+
+  /** @param held the directories that are locked; a disk that can lose its process clears it then */
+  constructor(held: Set<string> = new Set()) {
+    this.#held = held
+  }
 
   acquire(directory: string): HeldLock {
     if (this.#held.has(directory)) throw lockedError(directory)

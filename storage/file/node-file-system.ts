@@ -204,7 +204,7 @@ async function statusOf(path: string): Promise<FileStatus | undefined> {
     const stats = await promised<fs.Stats>((done) => fs.stat(path, done))
     return {
       sizeBytes: stats.size,
-      modifiedAtMs: stats.mtimeMs,
+      modifiedAtMs: Math.floor(stats.mtimeMs),
       isDirectory: stats.isDirectory(),
     }
   } catch (error) {
