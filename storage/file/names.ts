@@ -20,6 +20,8 @@ export const LOCK_FILE = 'lock.db'
 export const OWNER_FILE = 'owner.json'
 export const CLEAN_SHUTDOWN_FILE = 'clean-shutdown'
 export const RECOVERY_POINT_FILE = 'recovery-point'
+/** Leader epochs of all partitions, in the data directory itself. */
+export const LEADER_EPOCHS_FILE = 'leader-epochs'
 
 /** Most bytes in one name of a Linux file system (`NAME_MAX`). */
 export const NAME_BYTES_MAX = 255

@@ -1,0 +1,54 @@
+/**
+ * Who makes appended bytes durable, behind one seam. Today each log's own `fdatasync`; a shared journal
+ * that covers many logs with one sync fits behind the same two calls. Grouping and order are the
+ * appender's business, not decided here.
+ */
+
+import type { StorageFile } from '../file/file-system.ts'
+import type { SyncScheduler } from '../file/sync-scheduler.ts'
+import type { Offset, Position } from '../record/offsets.ts'
+
+/** Record batches of one log that were written to its active segment together. */
+export interface CommitGroup {
+  readonly topicId: string
+  readonly partition: number
+  /** The segment file that holds them. */
+  readonly file: StorageFile
+  readonly position: Position
+  readonly baseOffset: Offset
+  readonly buffers: readonly Buffer[]
+  /** Monotonic time of this log's previous sync: the least recently synced goes first. */
+  readonly lastSyncedAtMs: number
+}
+
+export interface Durability {
+  /** Resolves when the group is on stable storage; rejects when that cannot be known. */
+  commit(group: CommitGroup): Promise<void>
+  /** Batches that were made durable elsewhere and lie past the end of the segment file, in order. */
+  recover(log: { topicId: string; partition: number; endOffset: Offset }): Promise<Buffer[]>
+}
+
+/** Durable by the log's own `fdatasync`; how many run at once is the scheduler's to say. */
+export class OwnFileDurability implements Durability {
+  readonly #syncs: SyncScheduler
+
+  constructor(syncs: SyncScheduler) {
+    this.#syncs = syncs
+  }
+
+  commit(group: CommitGroup): Promise<void> {
+    return this.#syncs.sync(group.file, group.lastSyncedAtMs)
+  }
+
+  async recover(): Promise<Buffer[]> {
+    return []
+  }
+}
+
+/** A log's own `fdatasync` failed: whatever its error code, nobody knows what is on disk. */
+export class SyncFailure extends Error {
+  constructor(cause: unknown) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.name = 'SyncFailure'
+  }
+}

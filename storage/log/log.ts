@@ -1,0 +1,534 @@
+/**
+ * One partition's log: the only way in and out of it. Fixes the order of appends synchronously, gives
+ * durability as a promise, and caps every reader at the high watermark. Composes the parts of this
+ * folder; how bytes get to disk is `appender.ts` and `tail.ts`, how they are found `log-reader.ts`.
+ *
+ * Not for: who leads the partition or how many replicas have it (broker/partition), names of topics and
+ * their settings (broker/topics), opening and recovery (`log-open.ts`).
+ */
+
+import type { Clock, Timer } from '../clock.ts'
+import { acknowledgesAfterSync, type LogConfig } from '../config.ts'
+import { StorageError } from '../errors.ts'
+import { type Offset, toOffset, toPosition } from '../record/offsets.ts'
+import type { RecordBatch } from '../record/record-batch.ts'
+import { AppendGroup } from './append-group.ts'
+import { Appender, type AppenderEvents } from './appender.ts'
+import { validateProducedBatch } from './batch-validator.ts'
+import type { Durability } from './durability.ts'
+import type { OpenedLog } from './log-open.ts'
+import {
+  findByTime,
+  outOfRange,
+  type ReadLimit,
+  readBatches,
+  type TimedOffset,
+} from './log-reader.ts'
+import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
+import type { ProducerState } from './producer-state.ts'
+import { deletablePrefix, isExpired, type RetentionRule, type SegmentAge } from './retention.ts'
+import { type LogFiles, retireSegment } from './segment-files.ts'
+import type { SegmentList } from './segment-list.ts'
+import { LogTail } from './tail.ts'
+
+/** What an append was given at once; the rest of its fate is in `acknowledged`. */
+export interface LogAppend {
+  readonly baseOffset: Offset
+  readonly lastOffset: Offset
+  /** The timestamp every record got under `LogAppendTime`; -1 under `CreateTime`. */
+  readonly logAppendTime: number
+  /** A repeat of a batch that is already in the log: the offsets are those of its first append. */
+  readonly duplicate: boolean
+  /** What `acknowledged` means when it resolves. */
+  readonly durability: 'written' | 'flushed'
+  /** Rejects with a `StorageError` whose `outcome` is set. */
+  readonly acknowledged: Promise<void>
+}
+
+export interface AppendOptions {
+  /** Append only if the batch gets exactly this offset. */
+  readonly expectOffset?: Offset
+  /** Refuse records without a key (compacted topics). */
+  readonly requireKey?: boolean
+  readonly maxDecompressedBytes: number
+}
+
+export interface LogRead {
+  /** Whole batches; the first one holds the offset asked for. */
+  readonly bytes: Buffer
+  /** Where to read on. */
+  readonly nextOffset: Offset
+  readonly logStartOffset: Offset
+  readonly highWatermark: Offset
+}
+
+export interface LogOptions {
+  readonly topic: string
+  readonly files: LogFiles
+  readonly config: LogConfig
+  readonly clock: Clock
+  readonly durability: Durability
+  readonly groupBytesMax: number
+  readonly maxDecompressedBytes: number
+}
+
+const RESOLVED = Promise.resolve()
+
+export class Log {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  readonly #files: LogFiles
+  readonly #clock: Clock
+  readonly #groupBytesMax: number
+  readonly #maxDecompressedBytes: number
+  readonly #segments: SegmentList
+  readonly #producers: ProducerState
+  readonly #tail: LogTail
+  readonly #appender: Appender
+  readonly #listeners = new Set<() => void>()
+  /** Deleted segments whose files are not removed yet, each with the way to do it now. */
+  readonly #retired = new Map<Timer, () => Promise<void>>()
+  #config: LogConfig
+  #leaderEpoch = -1
+  #isClosed = false
+  /** Invariant: highWatermark <= writtenOffset <= logEndOffset; the high watermark never falls. */
+  #logEndOffset: Offset
+  #highWatermark: Offset
+  #lastGroup: AppendGroup | undefined
+  /** Groups not yet acknowledged, oldest first: what a duplicate may have to wait for. */
+  #pending: AppendGroup[] = []
+  /** The active segment as it will be when everything enqueued is written: decides rolls at once. */
+  #projected: { baseOffset: Offset; sizeBytes: number; firstAppendMs: number }
+  #flushTimer: Timer | undefined
+
+  constructor(options: LogOptions, opened: OpenedLog) {
+    this.topic = options.topic
+    this.topicId = options.files.topicId
+    this.partition = options.files.partition
+    this.#files = options.files
+    this.#config = options.config
+    this.#clock = options.clock
+    this.#groupBytesMax = options.groupBytesMax
+    this.#maxDecompressedBytes = options.maxDecompressedBytes
+    this.#segments = opened.segments
+    this.#producers = opened.producers
+    this.#logEndOffset = opened.endOffset
+    this.#highWatermark = opened.endOffset
+    this.#tail = new LogTail({ ...options, ...opened })
+    this.#appender = new Appender(this.#tail, this.#appenderEvents(), () => this.#config)
+    this.#projected = this.#activeAsWritten()
+  }
+
+  get config(): LogConfig {
+    return this.#config
+  }
+
+  /** The first offset that can be read. */
+  get logStartOffset(): Offset {
+    return this.#tail.logStartOffset
+  }
+
+  /** The offset the next appended record gets. */
+  get logEndOffset(): Offset {
+    return this.#logEndOffset
+  }
+
+  /** Everything below it is on stable storage. */
+  get flushedOffset(): Offset {
+    return this.#tail.flushedOffset
+  }
+
+  /** Readers see what is below it. */
+  get highWatermark(): Offset {
+    return this.#highWatermark
+  }
+
+  get leaderEpoch(): number {
+    return this.#leaderEpoch
+  }
+
+  get sizeBytes(): number {
+    return this.#segments.sizeBytes
+  }
+
+  get segmentCount(): number {
+    return this.#segments.count
+  }
+
+  get producerCount(): number {
+    return this.#producers.size
+  }
+
+  /** Why nothing can be appended until a restart; `undefined` while all is well. */
+  get offlineReason(): string | undefined {
+    return this.#appender.offline?.message
+  }
+
+  get isOffline(): boolean {
+    return this.#appender.offline !== undefined
+  }
+
+  /** The epoch new batches carry. It is durable before this is called. */
+  becomeLeader(leaderEpoch: number): void {
+    if (leaderEpoch <= this.#leaderEpoch) {
+      throw new Error(`leader epoch ${leaderEpoch} does not follow ${this.#leaderEpoch}`)
+    }
+    this.#leaderEpoch = leaderEpoch
+  }
+
+  /**
+   * Changes the settings from the next append on. Where flushing becomes stricter, resolves once all that
+   * was written before is flushed; make the change durable after that, or a crash in between makes
+   * recovery hold an honestly unsynced tail for corruption.
+   */
+  async setConfig(config: LogConfig): Promise<void> {
+    const becomesStricter = acknowledgesAfterSync(config) && !acknowledgesAfterSync(this.#config)
+    this.#config = config
+    if (becomesStricter && !this.isOffline) await this.flush()
+  }
+
+  /**
+   * Appends exactly one record batch, which is patched in place. Synchronous up to the order of things:
+   * on return the batch has its offsets and nothing can come between. Throws a `StorageError` with
+   * outcome `refused` when the batch is not taken.
+   */
+  append(buffer: Buffer, options: AppendOptions): LogAppend {
+    this.#requireWritable()
+    const nowMs = this.#clock.now()
+    const batch = this.#validated(buffer, options, nowMs)
+    const duplicate = batch.producerId < 0 ? undefined : this.#producers.check(batch)
+    if (duplicate !== undefined) {
+      const original = this.#pending.find(({ nextOffset }) => nextOffset > duplicate.lastOffset)
+      return { ...this.#reply(duplicate, batch, original), duplicate: true }
+    }
+    this.#requireOffset(options.expectOffset)
+    batch.assign(this.#logEndOffset, this.#leaderEpoch)
+    const baseOffset = this.#logEndOffset
+    const { nextOffset, lastOffset } = batch
+    const group = this.#groupFor(buffer, nextOffset, nowMs)
+    group.add(buffer, nextOffset)
+    this.#projected.sizeBytes += buffer.length
+    this.#logEndOffset = nextOffset
+    if (batch.producerId >= 0) {
+      this.#producers.update(batch, lastOffset, nowMs, this.#tail.flushedOffset)
+    }
+    return this.#reply({ baseOffset, lastOffset }, batch, group)
+  }
+
+  /**
+   * Whole batches from `from` on, at most `maxBytes` but at least one, up to the high watermark (or to
+   * `upTo`, for a replica, at most the written end). Throws `OFFSET_OUT_OF_RANGE`.
+   */
+  async read(from: Offset, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead> {
+    const { logStartOffset } = this
+    const limit = this.#readLimit(options.upTo)
+    const highWatermark = this.#highWatermark
+    if (from < logStartOffset || from > Math.max(limit.offset, highWatermark)) {
+      throw outOfRange(from, logStartOffset, highWatermark)
+    }
+    const read =
+      from >= limit.offset
+        ? { bytes: Buffer.alloc(0), nextOffset: from }
+        : await readBatches(this.#segments, from, limit, options.maxBytes)
+    return { ...read, logStartOffset, highWatermark }
+  }
+
+  /** The first record at or after `timestampMs`; `undefined` when there is none below the high watermark. */
+  offsetForTime(timestampMs: number): Promise<TimedOffset | undefined> {
+    return findByTime(
+      this.#segments,
+      timestampMs,
+      this.logStartOffset,
+      this.#readLimit(undefined),
+      this.#maxDecompressedBytes,
+    )
+  }
+
+  /** Moves the log's start up to `before`, durably, and removes segments wholly below it. */
+  async deletePrefix(before: Offset): Promise<Offset> {
+    if (before > this.#highWatermark) {
+      throw outOfRange(before, this.logStartOffset, this.#highWatermark)
+    }
+    if (before > this.logStartOffset) {
+      await this.#tail.moveStart(before)
+      await this.#removeBelowStart()
+    }
+    return this.logStartOffset
+  }
+
+  /** Deletes what `retention.ms` and `retention.bytes` no longer keep. Returns the segments removed. */
+  async applyRetention(trustsClock: boolean): Promise<number> {
+    if (this.isOffline || this.#isClosed) return 0
+    const rule = this.#retentionRule(trustsClock)
+    const active = this.#segments.active
+    const activeAge = {
+      maxTimestamp: await active.maxTimestamp(),
+      lastAppendMs: active.lastAppendMs,
+    }
+    if (active.sizeBytes > 0 && isExpired(activeAge, rule)) await this.roll()
+    const closed = await Promise.all(this.#segments.closed.map((segment) => this.#ageOf(segment)))
+    const count = deletablePrefix(closed, this.#segments.active.sizeBytes, rule)
+    if (count === 0) return 0
+    const start = toOffset(closed[count - 1]!.nextOffset)
+    if (start > this.logStartOffset) await this.#tail.moveStart(start)
+    return await this.#removeBelowStart()
+  }
+
+  /** Closes the active segment, unless it is empty, and begins the next. */
+  roll(): Promise<void> {
+    this.#projected = { baseOffset: this.#logEndOffset, sizeBytes: 0, firstAppendMs: -1 }
+    return this.#appender.exclusively(() => this.#tail.roll())
+  }
+
+  /** Resolves when everything appended before the call is on stable storage. */
+  flush(): Promise<void> {
+    return this.#appender.exclusively(async () => {
+      try {
+        await this.#tail.flush()
+      } catch (error) {
+        const failure = new StorageError('KAFKA_STORAGE_ERROR', `flush failed: ${error}`, {
+          outcome: 'unknown',
+          cause: error,
+        })
+        this.#appender.goOffline(failure)
+        throw failure
+      }
+      this.#flushed()
+    })
+  }
+
+  forgetIdleProducers(): void {
+    this.#producers.expire(this.#clock.now())
+  }
+
+  /** Calls `listener` after the high watermark moved, or the log went offline or was closed. */
+  onHighWatermark(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Flushes, writes what a clean start needs, releases the files. True when the stop was clean. */
+  async close(): Promise<boolean> {
+    this.#isClosed = true
+    this.#flushTimer?.cancel()
+    let isClean = !this.isOffline
+    await this.#appender
+      .exclusively(() => this.#tail.seal())
+      .catch(() => {
+        isClean = false
+      })
+    await this.release()
+    return isClean
+  }
+
+  /** Lets go of the files without any promise about what is in them: for a log about to be deleted. */
+  async release(): Promise<void> {
+    this.#isClosed = true
+    this.#flushTimer?.cancel()
+    await this.#appender.exclusively(() => RESOLVED).catch(() => {})
+    this.#notify()
+    const removals = [...this.#retired].map(([timer, removeNow]) => {
+      timer.cancel()
+      return removeNow()
+    })
+    await Promise.all(removals)
+    await this.#tail.close()
+    for (const segment of this.#segments) this.#files.indexCache.forget(segment)
+  }
+
+  #requireWritable(): void {
+    const reason = this.#isClosed ? 'it is being closed' : this.offlineReason
+    if (reason === undefined) return
+    const code = this.#isClosed ? 'NOT_LEADER_OR_FOLLOWER' : 'KAFKA_STORAGE_ERROR'
+    throw new StorageError(code, `${this.topic}-${this.partition} takes no records: ${reason}`, {
+      outcome: 'refused',
+    })
+  }
+
+  #validated(buffer: Buffer, options: AppendOptions, nowMs: number): RecordBatch {
+    const { batch } = validateProducedBatch(buffer, {
+      maxMessageBytes: this.#config.maxMessageBytes,
+      maxDecompressedBytes: options.maxDecompressedBytes,
+      timestampType: this.#config.messageTimestampType,
+      timestampBeforeMaxMs: this.#config.messageTimestampBeforeMaxMs,
+      timestampAfterMaxMs: this.#config.messageTimestampAfterMaxMs,
+      now: nowMs,
+      requireKey: options.requireKey ?? false,
+    })
+    if (buffer.length <= this.#config.segmentBytes) return batch
+    throw new StorageError(
+      'RECORD_LIST_TOO_LARGE',
+      `a batch of ${buffer.length} bytes does not fit a segment of segment.bytes ${this.#config.segmentBytes}`,
+      { outcome: 'refused', values: { sizeBytes: buffer.length } },
+    )
+  }
+
+  #requireOffset(expected: Offset | undefined): void {
+    if (expected === undefined || expected === this.#logEndOffset) return
+    throw new StorageError(
+      'OFFSET_MISMATCH',
+      `expected offset ${expected}, but the next offset is ${this.#logEndOffset}`,
+      { outcome: 'refused', values: { expectOffset: expected, logEndOffset: this.#logEndOffset } },
+    )
+  }
+
+  /** The group the batch goes into: the last one in line if it may grow by it, else a new one. */
+  #groupFor(buffer: Buffer, nextOffset: Offset, nowMs: number): AppendGroup {
+    const waitsForSync = acknowledgesAfterSync(this.#config)
+    const rollsFirst = this.#mustRoll(buffer.length, nextOffset, nowMs)
+    const last = this.#lastGroup
+    if (
+      !rollsFirst &&
+      this.#appender.canGrow(last) &&
+      last.waitsForSync === waitsForSync &&
+      last.sizeBytes + buffer.length <= this.#groupBytesMax
+    ) {
+      return last
+    }
+    const group = new AppendGroup({ baseOffset: this.#logEndOffset, rollsFirst, waitsForSync })
+    this.#lastGroup = group
+    this.#pending.push(group)
+    this.#appender.enqueue(group)
+    return group
+  }
+
+  #mustRoll(bytes: number, nextOffset: Offset, nowMs: number): boolean {
+    const { sizeBytes, firstAppendMs, baseOffset } = this.#projected
+    const isFull = sizeBytes + bytes > this.#config.segmentBytes
+    const isOld = nowMs - firstAppendMs > this.#config.segmentMs
+    const isOutOfReach = nextOffset - baseOffset > RELATIVE_OFFSET_MAX
+    const mustRoll = sizeBytes > 0 && (isFull || isOld || isOutOfReach)
+    if (mustRoll)
+      this.#projected = { baseOffset: this.#logEndOffset, sizeBytes: 0, firstAppendMs: -1 }
+    if (this.#projected.firstAppendMs < 0) this.#projected.firstAppendMs = nowMs
+    return mustRoll
+  }
+
+  #reply(
+    place: { baseOffset: Offset; lastOffset: Offset },
+    batch: RecordBatch,
+    group: AppendGroup | undefined,
+  ): LogAppend {
+    const { baseOffset, lastOffset } = place
+    const isFlushed = group?.waitsForSync ?? lastOffset < this.flushedOffset
+    return {
+      baseOffset,
+      lastOffset,
+      logAppendTime: batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : -1,
+      duplicate: false,
+      durability: isFlushed ? 'flushed' : 'written',
+      acknowledged: group?.acknowledged ?? RESOLVED,
+    }
+  }
+
+  #appenderEvents(): AppenderEvents {
+    return {
+      written: (group) => {
+        if (group.waitsForSync) return
+        this.#raiseHighWatermark(group.nextOffset)
+        this.#flushTimer ??= this.#clock.after(this.#config.flushMs, () =>
+          this.#flushInBackground(),
+        )
+      },
+      flushed: () => this.#flushed(),
+      takenBack: () => {
+        this.#logEndOffset = this.#tail.writtenOffset
+        this.#producers.truncate(this.#logEndOffset)
+        this.#projected = this.#activeAsWritten()
+        this.#lastGroup = undefined
+        this.#pending = []
+      },
+      wentOffline: () => {
+        this.#logEndOffset = this.#tail.writtenOffset
+        this.#pending = []
+        this.#notify()
+      },
+    }
+  }
+
+  #flushed(): void {
+    this.#flushTimer?.cancel()
+    this.#flushTimer = undefined
+    this.#raiseHighWatermark(this.#tail.flushedOffset)
+  }
+
+  #flushInBackground(): void {
+    this.#flushTimer = undefined
+    this.flush().catch((error) => {
+      this.#files.logger.error(
+        { topic: this.topic, partition: this.partition, error },
+        'flush failed',
+      )
+    })
+  }
+
+  #raiseHighWatermark(offset: Offset): void {
+    while (this.#pending.length > 0 && this.#pending[0]!.nextOffset <= offset) this.#pending.shift()
+    if (offset <= this.#highWatermark) return
+    this.#highWatermark = offset
+    this.#notify()
+  }
+
+  #notify(): void {
+    for (const listener of this.#listeners) listener()
+  }
+
+  #readLimit(upTo: Offset | undefined): ReadLimit {
+    const segment = this.#segments.active
+    const written = this.#tail.writtenOffset
+    const offset = toOffset(Math.min(upTo ?? this.#highWatermark, written))
+    const seesUnflushed = offset > this.#tail.flushedOffset
+    const position = seesUnflushed ? toPosition(segment.sizeBytes) : this.#tail.flushedPosition
+    return { offset, segment, position }
+  }
+
+  #activeAsWritten(): { baseOffset: Offset; sizeBytes: number; firstAppendMs: number } {
+    const { baseOffset, sizeBytes, firstAppendMs } = this.#segments.active
+    return { baseOffset, sizeBytes, firstAppendMs }
+  }
+
+  #retentionRule(trustsClock: boolean): RetentionRule {
+    return {
+      retentionMs: this.#config.retentionMs,
+      retentionBytes: this.#config.retentionBytes,
+      logStartOffset: this.logStartOffset,
+      now: this.#clock.now(),
+      trustsClock,
+    }
+  }
+
+  async #ageOf(segment: SegmentList['active']): Promise<SegmentAge> {
+    return {
+      sizeBytes: segment.sizeBytes,
+      nextOffset: this.#segments.after(segment)?.baseOffset ?? this.#logEndOffset,
+      maxTimestamp: await segment.maxTimestamp(),
+      lastAppendMs: segment.lastAppendMs,
+    }
+  }
+
+  /** The log's start is durable: what lies below it may go. */
+  async #removeBelowStart(): Promise<number> {
+    const { closed } = this.#segments
+    const start = this.logStartOffset
+    const count = closed.filter(
+      (segment) => this.#segments.after(segment)!.baseOffset <= start,
+    ).length
+    const removed = this.#segments.removePrefix(count)
+    for (const segment of removed) {
+      this.#removeLater(await retireSegment(this.#files, segment))
+    }
+    return removed.length
+  }
+
+  #removeLater(remove: () => Promise<void>): void {
+    const removeNow = () => {
+      this.#retired.delete(timer)
+      return remove().catch((error) => {
+        this.#files.logger.warn({ error }, 'the files of a deleted segment could not be removed')
+      })
+    }
+    const timer = this.#clock.after(this.#config.fileDeleteDelayMs, removeNow)
+    this.#retired.set(timer, removeNow)
+  }
+}
