@@ -13,10 +13,24 @@
 
 import type { FastifyInstance } from 'fastify'
 import type { BrokerContext } from '../context.ts'
+import { registerCluster } from './routes/cluster.ts'
 import { registerHealth } from './routes/health.ts'
+import { registerMetrics } from './routes/metrics.ts'
+import { registerOffsets } from './routes/offsets.ts'
+import { registerOpenApi } from './routes/openapi.ts'
+import { registerProducers } from './routes/producers.ts'
+import { registerTopics } from './routes/topics.ts'
+import { registerWelcome } from './routes/welcome.ts'
 
 const MODULES: readonly ((app: FastifyInstance, context: BrokerContext) => void)[] = [
+  registerTopics,
+  registerOffsets,
+  registerProducers,
+  registerCluster,
   registerHealth,
+  registerMetrics,
+  registerOpenApi,
+  registerWelcome,
 ]
 
 export function registerRoutes(app: FastifyInstance, context: BrokerContext): void {

@@ -74,4 +74,13 @@ export const OPERATION_ROUTES = {
     summary: 'This interface as a page to read and try',
     responses: { 200: { description: 'The page.', content: { [HTML_TYPE]: Type.String() } } },
   }),
+  docsAsset: defineRoute({
+    method: 'GET',
+    path: '/docs/static/{file}',
+    operationId: 'docsAsset',
+    tag: 'Operations',
+    summary: 'A script, style or picture of the page',
+    params: { file: Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,80}$' }) },
+    responses: { 200: { description: 'The file.', content: { '*/*': 'bytes' } } },
+  }),
 } as const
