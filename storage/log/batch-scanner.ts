@@ -139,11 +139,15 @@ export class BatchScanner {
   }
 }
 
-/** The error for bytes that were durable and are not a batch any more. */
+/**
+ * The error for bytes that were durable and are not a batch any more. Names the file as
+ * `<topic>-<partition>/<segment>.log`: the operator knows the data directory, a client must not.
+ */
 export function corruption(path: string, problem: ScanProblem): StorageError {
+  const file = path.split('/').slice(-2).join('/')
   return new StorageError(
     'KAFKA_STORAGE_ERROR',
-    `${path}: corrupt at byte ${problem.position}: ${problem.reason}`,
-    { values: { path, position: problem.position } },
+    `${file} is corrupt at byte ${problem.position}: ${problem.reason}`,
+    { values: { file, position: problem.position } },
   )
 }

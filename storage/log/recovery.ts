@@ -12,7 +12,6 @@
  * group can reach, then p had been synced once: that is corruption too, not a torn tail.
  */
 
-import { StorageError } from '../errors.ts'
 import type { RecoveryPoint, RecoveryPointFile } from '../file/recovery-point.ts'
 import { type Offset, type Position, toPosition } from '../record/offsets.ts'
 import type { RecordBatch } from '../record/record-batch.ts'
@@ -173,11 +172,10 @@ async function rewrite(segment: Segment, from: Position, to: number): Promise<vo
  */
 export function syncedPosition(point: RecoveryPoint, active: Segment): Position {
   if (point.segmentBaseOffset > active.baseOffset) {
-    throw new StorageError(
-      'KAFKA_STORAGE_ERROR',
-      `${active.file.path}: the segment ${point.segmentBaseOffset} after it was in use and is missing`,
-      { values: { path: active.file.path, segment: point.segmentBaseOffset } },
-    )
+    throw corruption(active.file.path, {
+      position: toPosition(active.sizeBytes),
+      reason: `the segment ${point.segmentBaseOffset} after it was in use and is missing`,
+    })
   }
   return point.segmentBaseOffset === active.baseOffset ? point.position : toPosition(0)
 }
