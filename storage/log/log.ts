@@ -134,6 +134,11 @@ export class Log {
     return this.#logEndOffset
   }
 
+  /** Everything below it is in the segment files; with relaxed flush that is what readers may see. */
+  get writtenOffset(): Offset {
+    return this.#tail.writtenOffset
+  }
+
   /** Everything below it is on stable storage. */
   get flushedOffset(): Offset {
     return this.#tail.flushedOffset
