@@ -2,9 +2,16 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   createDirectoryDurably,
   lockDataDirectory,
@@ -45,6 +52,15 @@ async function otherProcess(
   })
   const [line] = await once(child.stdout, 'data')
   return { child, line: String(line).trim(), errors: () => errors }
+}
+
+/** What this process has open, where the system tells. */
+function openPaths(): string[] {
+  if (!existsSync('/proc/self/fd')) return []
+  return readdirSync('/proc/self/fd').flatMap((descriptor) => {
+    const path = `/proc/self/fd/${descriptor}`
+    return existsSync(path) ? [readlinkSync(path)] : []
+  })
 }
 
 describe('the lock', () => {
@@ -89,11 +105,26 @@ describe('the lock', () => {
     held.release()
     held.release()
     ;(await lock(other)).release()
+    expect(openPaths().filter((path) => path.startsWith(directory))).toEqual([])
   })
 
-  test('warnings of others are let through again once it is taken', async () => {
-    const { emitWarning } = process
+  test('that SQLite is experimental in some versions is not printed; other warnings are', async () => {
+    const { getBuiltinModule } = process
+    const printed = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const emitWarning = process.emitWarning
+    vi.spyOn(process, 'getBuiltinModule').mockImplementation(((name: string) => {
+      process.emitWarning(
+        'SQLite is an experimental feature and might change',
+        'ExperimentalWarning',
+      )
+      process.emitWarning('something else', 'ExperimentalWarning')
+      return getBuiltinModule(name)
+    }) as typeof getBuiltinModule)
+    onTestFinished(() => {
+      vi.restoreAllMocks()
+    })
     ;(await lock(temporaryDirectory())).release()
+    expect(printed.mock.calls).toEqual([['something else', 'ExperimentalWarning']])
     expect(process.emitWarning).toBe(emitWarning)
   })
 

@@ -242,6 +242,13 @@ describe('one file', () => {
     expect(c.path).toBe('d')
   })
 
+  test('a file that is not there is looked for once', async () => {
+    const files = new OpenFiles(nodeFileSystem, 1)
+    const missing = files.file(`${temporaryDirectory()}/missing`, 'read')
+    await expect(missing.ensureOpen()).rejects.toMatchObject({ code: 'ENOENT' })
+    expect(files.openCount).toBe(0)
+  })
+
   test('an opening waits for a rename in progress, and a rename for an opening', async () => {
     const { disk, files } = pool(4)
     const a = files.file('a', 'write')

@@ -206,6 +206,19 @@ describe('the file', () => {
     expect(await found(disk)).toMatchObject({ ...point(3), counter: 2 })
   })
 
+  test('sync writes the point again first: its last write may be lost and forgotten', async () => {
+    const disk = diskWithDirectory()
+    const { file, openFiles } = await created(disk, 1)
+    await file.record(point(1))
+    disk.medium.provideFile('/data/other', Buffer.alloc(1))
+    await openFiles.file('/data/other', 'read').ensureOpen()
+    // The kernel wrote the slot back and failed; the handle that would have been told is closed.
+    disk.medium.corrupt(PATH, SLOT_BYTES, Buffer.alloc(SLOT_BYTES))
+    await file.sync()
+    const durable = disk.medium.durableContents(PATH)
+    expect(decodeSlot(durable.subarray(SLOT_BYTES))).toMatchObject({ ...point(1), counter: 1 })
+  })
+
   test('given up and opened again between any two records, it takes turns all the same', async () => {
     const disk = diskWithDirectory()
     const { file, openFiles } = await created(disk, 1)
