@@ -212,8 +212,11 @@ describe('the file', () => {
     await file.record(point(1))
     disk.medium.provideFile('/data/other', Buffer.alloc(1))
     await openFiles.file('/data/other', 'read').ensureOpen()
-    // The kernel wrote the slot back and failed; the handle that would have been told is closed.
-    disk.medium.corrupt(PATH, SLOT_BYTES, Buffer.alloc(SLOT_BYTES))
+    // The kernel writes the slot back, fails, and marks it clean; who hears of it is another handle.
+    const stranger = await disk.open(PATH, 'write')
+    disk.faults.failNth(1, 'EIO')
+    await expect(stranger.sync()).rejects.toThrow(/EIO/)
+    await stranger.close()
     await file.sync()
     const durable = disk.medium.durableContents(PATH)
     expect(decodeSlot(durable.subarray(SLOT_BYTES))).toMatchObject({ ...point(1), counter: 1 })
