@@ -58,80 +58,26 @@ export class RecordWalk {
       if (at === bytes.length) return false
       throw invalid(`${bytes.length - at} bytes follow the last record`)
     }
-    // Each number is read in place while it is one byte long, as nearly all are; else by a call.
-    let byte = 0x80
-    let end = bytes.length
     this.recordStart = at
-    if (at < end) byte = bytes[at]!
-    if (byte < 0x80) {
-      byte = (byte >>> 1) ^ -(byte & 1)
-      at += 1
-    } else {
-      byte = readVarint(bytes, at, end)
-      at = varintEnd
-    }
-    if (byte < RECORD_BYTES_MIN - 1 || byte > end - at) {
-      throw invalid(`record at byte ${this.recordStart} has length ${byte}, ${end - at} are left`)
-    }
-    end = at + byte
-    // The six one-byte fields fit, so the next two reads are inside.
+    const length = readLength(bytes, at, bytes.length)
+    at = after
+    if (length < RECORD_BYTES_MIN - 1 || length > bytes.length - at) throw this.#badLength('body', length)
+    const end = at + length
     this.attributes = bytes[at]!
-    at += 1
-    byte = bytes[at]!
-    if (byte < 0x80) {
-      this.timestampDelta = (byte >>> 1) ^ -(byte & 1)
-      at += 1
-    } else {
-      this.timestampDelta = readVarlong(bytes, at, end)
-      at = varintEnd
-    }
-    byte = 0x80
-    if (at < end) byte = bytes[at]!
-    if (byte < 0x80) {
-      this.offsetDelta = (byte >>> 1) ^ -(byte & 1)
-      at += 1
-    } else {
-      this.offsetDelta = readVarint(bytes, at, end)
-      at = varintEnd
-    }
-    byte = 0x80
-    if (at < end) byte = bytes[at]!
-    if (byte < 0x80) {
-      byte = (byte >>> 1) ^ -(byte & 1)
-      at += 1
-    } else {
-      byte = readVarint(bytes, at, end)
-      at = varintEnd
-    }
-    if (byte < 0) {
-      if (byte !== -1) throw this.#badLength('key', byte)
-      this.keyStart = -1
-      this.keyEnd = -1
-    } else {
-      if (byte > end - at) throw this.#badLength('key', byte)
-      this.keyStart = at
-      at += byte
-      this.keyEnd = at
-    }
-    byte = 0x80
-    if (at < end) byte = bytes[at]!
-    if (byte < 0x80) {
-      byte = (byte >>> 1) ^ -(byte & 1)
-      at += 1
-    } else {
-      byte = readVarint(bytes, at, end)
-      at = varintEnd
-    }
-    if (byte < 0) {
-      if (byte !== -1) throw this.#badLength('value', byte)
-      this.valueStart = -1
-      this.valueEnd = -1
-    } else {
-      if (byte > end - at) throw this.#badLength('value', byte)
-      this.valueStart = at
-      at += byte
-      this.valueEnd = at
-    }
+    this.timestampDelta = readDelta(bytes, at + 1, end)
+    this.offsetDelta = readLength(bytes, after, end)
+    const keyLength = readLength(bytes, after, end)
+    at = after
+    if (keyLength < -1 || keyLength > end - at) throw this.#badLength('key', keyLength)
+    this.keyStart = keyLength < 0 ? -1 : at
+    if (keyLength > 0) at += keyLength
+    this.keyEnd = keyLength < 0 ? -1 : at
+    const valueLength = readLength(bytes, at, end)
+    at = after
+    if (valueLength < -1 || valueLength > end - at) throw this.#badLength('value', valueLength)
+    this.valueStart = valueLength < 0 ? -1 : at
+    if (valueLength > 0) at += valueLength
+    this.valueEnd = valueLength < 0 ? -1 : at
     if (at < end && bytes[at] === 0) {
       this.headerCount = 0
       at += 1
@@ -172,6 +118,47 @@ export class RecordWalk {
   #badLength(what: string, length: number): StorageError {
     return invalid(`record at byte ${this.recordStart} has a ${what} of length ${length}`)
   }
+}
+
+/** Where `readLength` stopped: a second result without an object to carry it. */
+let after = 0
+
+/** A varint of one or two bytes at `at`, as nearly all are; else `readVarint`. */
+function readLength(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 1 < end) {
+    const low = bytes[at]!
+    if (low < 0x80) {
+      after = at + 1
+      return (low >>> 1) ^ -(low & 1)
+    }
+    const high = bytes[at + 1]!
+    if (high < 0x80) {
+      after = at + 2
+      return (((high << 7) | (low & 0x7f)) >>> 1) ^ -(low & 1)
+    }
+  }
+  const value = readVarint(bytes, at, end)
+  after = varintEnd
+  return value
+}
+
+/** A varlong likewise; else `readVarlong`. */
+function readDelta(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 1 < end) {
+    const low = bytes[at]!
+    if (low < 0x80) {
+      after = at + 1
+      return (low >>> 1) ^ -(low & 1)
+    }
+    const high = bytes[at + 1]!
+    if (high < 0x80) {
+      after = at + 2
+      return (((high << 7) | (low & 0x7f)) >>> 1) ^ -(low & 1)
+    }
+  }
+  const value = readVarlong(bytes, at, end)
+  after = varintEnd
+  return value
 }
 
 function invalid(problem: string): StorageError {

@@ -12,8 +12,8 @@ import { createRequire } from 'node:module'
 import { corrupt, tooLarge } from './decode-errors.ts'
 
 interface Snappy {
-  compressSync(bytes: Buffer): Buffer
-  uncompressSync(bytes: Buffer, options: { asBuffer: true }): Buffer
+  compressSync(bytes: Buffer, options: { copyOutputData: true }): Buffer
+  uncompressSync(bytes: Buffer, options: { asBuffer: true; copyOutputData: true }): Buffer
 }
 
 const XERIAL_MAGIC = Buffer.from([0x82, 0x53, 0x4e, 0x41, 0x50, 0x50, 0x59, 0x00]) // "\x82SNAPPY\0"
@@ -29,7 +29,7 @@ let native: Snappy | undefined
 
 /** One raw snappy block. */
 export function encodeSnappy(bytes: Buffer): Buffer {
-  return snappy().compressSync(bytes)
+  return snappy().compressSync(bytes, { copyOutputData: true })
 }
 
 /**
@@ -91,7 +91,7 @@ function claimedBytes(block: Buffer): number {
 /** The native library checks that the block makes exactly the length it claims. */
 function decodeBlock(block: Buffer): Buffer {
   try {
-    return snappy().uncompressSync(block, { asBuffer: true })
+    return snappy().uncompressSync(block, { asBuffer: true, copyOutputData: true })
   } catch (cause) {
     throw corrupt((cause as Error).message, cause)
   }
