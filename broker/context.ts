@@ -23,7 +23,7 @@ export interface BrokerContext {
    */
   isReady(): boolean
 
-  /** These four throw ApiError BROKER_NOT_AVAILABLE while `isReady()` is false. */
+  /** These four throw ApiError BROKER_NOT_READY before the end of recovery. */
   readonly topics: TopicService
   readonly replicas: ReplicaManager
   readonly producerIds: ProducerIds

@@ -38,11 +38,9 @@ export interface PartitionLog {
   readonly sizeBytes: number
   readonly isOffline: boolean
   readonly offlineReason: string | undefined
-  setConfig(config: LogConfig): void
-  append(
-    batch: Buffer,
-    options: { maxDecompressedBytes: number; expectOffset?: Offset; leaderEpoch?: number },
-  ): LogAppend
+  /** Where flushing becomes stricter, resolves once all that was written before is flushed. */
+  setConfig(config: LogConfig): Promise<void>
+  append(batch: Buffer, options: { maxDecompressedBytes: number; expectOffset?: Offset }): LogAppend
   read(from: Offset, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead>
   offsetForTime(timestampMs: number): Promise<{ offset: Offset; timestamp: number } | undefined>
   deletePrefix(before: Offset): Promise<Offset>

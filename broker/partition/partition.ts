@@ -226,10 +226,12 @@ export class Partition {
     )
   }
 
-  setConfig(config: TopicConfig): void {
+  /** Resolves once what was written before holds to the new settings too (a stricter `flush.messages`). */
+  async setConfig(config: TopicConfig): Promise<void> {
     this.#config = config
-    this.#log.setConfig(config.log)
+    const applied = this.#log.setConfig(config.log)
     this.#advance()
+    await applied
   }
 
   /** The partition is no longer served here: everybody who waits is told. */

@@ -21,7 +21,7 @@ export interface ReplicaManagerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly diskReserve: DiskReserve
-  /** Where the logs are: the engine's `LogManager.log`. */
+  /** Where the logs are; `undefined` for one that could not be opened. */
   log(topic: string, partition: number): PartitionLog | undefined
   /** Topic settings of this broker. */
   readonly topicDefaults: ConfigValues
@@ -66,7 +66,7 @@ export class ReplicaManager {
     if (Number.isInteger(partition) && partition >= 0 && partition < partitions.length) {
       throw new ApiError(
         'KAFKA_STORAGE_ERROR',
-        `partition ${topic}-${partition} is offline: its log could not be opened`,
+        `partition ${topic}-${partition} is offline: its log could not be opened, and the broker's own log says why`,
       )
     }
     throw new ApiError(
@@ -96,7 +96,14 @@ export class ReplicaManager {
   apply(difference: ImageDifference): void {
     for (const topic of difference.removed) this.#remove(topic)
     for (const topic of difference.added) this.#topics.set(topic.name, this.#open(topic, 0))
-    for (const { before, after } of difference.changed) this.#change(before, after)
+    for (const { after } of difference.changed) this.#change(after)
+  }
+
+  /** Puts a topic's settings in force; resolves once what was written before holds to them too. */
+  async setConfig(topic: string, set: ConfigValues): Promise<void> {
+    const config = topicConfigFrom(set, this.#options.topicDefaults)
+    const partitions = this.#topics.get(topic) ?? []
+    await Promise.all(partitions.map((partition) => partition?.setConfig(config)))
   }
 
   /** Sends home everybody who waits; nobody may wait any more. */
@@ -111,13 +118,14 @@ export class ReplicaManager {
     for (const partition of partitions) partition?.close()
   }
 
-  #change(before: TopicImage, after: TopicImage): void {
+  #change(after: TopicImage): void {
     const partitions = this.#topics.get(after.name)
     if (partitions === undefined) return
     partitions.push(...this.#open(after, partitions.length))
-    if (before.config === after.config) return
-    const config = topicConfigFrom(after.config, this.#options.topicDefaults)
-    for (const partition of partitions) partition?.setConfig(config)
+    this.setConfig(after.name, after.config).catch((error) => {
+      // The log is offline by now, and says so to everybody who uses it.
+      this.#options.logger.error({ topic: after.name, error }, 'new settings could not take hold')
+    })
   }
 
   #open(topic: TopicImage, from: number): (Partition | undefined)[] {

@@ -11,7 +11,7 @@
  * working on one topic at once.
  */
 
-import type { LogConfig } from '../../storage/config.ts'
+import { acknowledgesAfterSync, type LogConfig } from '../../storage/config.ts'
 import type { Logger } from '../../storage/logger.ts'
 import type { TopicImage } from '../cluster/cluster-image.ts'
 import type { ClusterStore } from '../cluster/cluster-store.ts'
@@ -19,19 +19,21 @@ import { type TopicEntry, topicKey } from '../cluster/metadata-keys.ts'
 import { type ConfigValues, topicConfigFrom } from './topic-config.ts'
 
 /** What a topic's life needs of the log engine's manager. All of it can be repeated after a crash. */
-export interface TopicLogs {
+export interface LogsOfTopics {
   /** Makes the logs that are not there yet; they and their names are durable when it resolves. */
   createTopicLogs(
     topic: { readonly name: string; readonly topicId: string; readonly config: LogConfig },
     partitions: readonly number[],
   ): Promise<void>
+  /** Puts settings in force on open logs; resolves once what was written before holds to them too. */
+  setTopicConfig(topic: string, set: ConfigValues): Promise<void>
   /** Closes, renames and removes whatever there is of the topic; durable when it resolves. */
   deleteTopicLogs(topic: { readonly name: string; readonly topicId: string }): Promise<void>
 }
 
 export interface TopicLifecycleOptions {
   readonly store: ClusterStore
-  readonly logs: TopicLogs
+  readonly logs: LogsOfTopics
   readonly topicDefaults: ConfigValues
   readonly logger: Logger
 }
@@ -70,8 +72,15 @@ export class TopicLifecycle {
     await this.#put({ ...topic, state: 'active' }, version)
   }
 
-  /** Changes the settings and, where `partitions` is more than there are, adds the missing ones. */
+  /**
+   * Changes the settings and, where `partitions` is more than there are, adds the missing ones. A topic
+   * that begins to sync every write does so before the metadata says it: after a crash, recovery holds
+   * an unsynced tail of such a topic for corruption.
+   */
   async alter(topic: KnownEntry, config: ConfigValues, partitions: number): Promise<void> {
+    if (this.#syncs(config) && !this.#syncs(topic.config)) {
+      await this.#options.logs.setTopicConfig(topic.name, config)
+    }
     const isGrowing = partitions > topic.partitions
     const { growingTo: _, ...settled } = topic
     const changed = isGrowing
@@ -119,6 +128,10 @@ export class TopicLifecycle {
       const values = { topic: topic.name, topicId: topic.topicId, error }
       this.#options.logger.error(values, 'a topic that could not be created could not be removed')
     }
+  }
+
+  #syncs(config: ConfigValues): boolean {
+    return acknowledgesAfterSync(topicConfigFrom(config, this.#options.topicDefaults).log)
   }
 
   #createLogs(topic: NamedEntry, from: number, to: number): Promise<void> {

@@ -19,7 +19,7 @@ import {
   describeConfig,
   topicConfigFrom,
 } from './topic-config.ts'
-import { TopicLifecycle, type TopicLogs } from './topic-lifecycle.ts'
+import { type LogsOfTopics, TopicLifecycle } from './topic-lifecycle.ts'
 import { checkPartitionCount, checkReplicationFactor, TopicLimits } from './topic-limits.ts'
 import { checkTopicName, isInternalTopic, refuseInternalTopic, unknownTopic } from './topic-name.ts'
 
@@ -49,7 +49,7 @@ export interface TopicDifference {
 
 export interface TopicServiceOptions {
   readonly store: ClusterStore
-  readonly logs: TopicLogs
+  readonly logs: LogsOfTopics
   readonly logger: Logger
   image(): ClusterImage
   /** A new topic id. */
@@ -181,13 +181,27 @@ export class TopicService {
     })
   }
 
-  /** Finishes what the last run of the broker left half done. For the start, before anybody is served. */
-  async finishHalfDone(): Promise<void> {
-    for (const image of this.#options.image().topics.values()) {
-      if (image.state === 'active' && image.growingTo === undefined) continue
+  /** Finishes deletions the last run began: before the logs are loaded, so that they are not. */
+  finishDeletions(): Promise<void> {
+    return this.#finish((image) => image.state === 'deleting')
+  }
+
+  /** Finishes creations and growth the last run began: after the logs are loaded, before anybody is served. */
+  finishCreations(): Promise<void> {
+    return this.#finish((image) => image.state === 'creating' || image.growingTo !== undefined)
+  }
+
+  /** What cannot be finished (a full disk) keeps its state: the next start, create or delete tries again. */
+  async #finish(isHalfDone: (image: TopicImage) => boolean): Promise<void> {
+    for (const image of [...this.#options.image().topics.values()].filter(isHalfDone)) {
       const { name, topicId, state } = image
       this.#options.logger.info({ topic: name, topicId, state }, 'finishing what was begun')
-      await this.#lifecycle.finish(image)
+      try {
+        await this.#lifecycle.finish(image)
+      } catch (error) {
+        const values = { topic: name, topicId, state, error }
+        this.#options.logger.error(values, 'what was begun could not be finished')
+      }
     }
   }
 

@@ -1,0 +1,228 @@
+/**
+ * What is behind the faces of one broker: the log engine, the metadata, and what is made of the two.
+ * Owns the order in which they are opened, recovered and closed; serves nobody itself.
+ *
+ * Recovery: deletions the last run began are finished before the logs are loaded, so that their
+ * directories are neither loaded nor taken for strays; creations after that, because loading knows
+ * nothing of logs made meanwhile.
+ */
+
+import { hostname } from 'node:os'
+import type { Clock } from '../storage/clock.ts'
+import type { DirectoryOwner } from '../storage/file/data-directory.ts'
+import type { DirectoryLock, HeldLock } from '../storage/file/directory-lock.ts'
+import type { FileSystem } from '../storage/file/file-system.ts'
+import { networkFileSystemWarning } from '../storage/file/network-file-system.ts'
+import { nodeFileSystem } from '../storage/file/node-file-system.ts'
+import { openFilesLimit } from '../storage/file/open-files.ts'
+import type { Log } from '../storage/log/log.ts'
+import { LogManager } from '../storage/log-manager.ts'
+import type { Logger } from '../storage/logger.ts'
+import { ClusterImage, differenceOf, type TopicImage } from './cluster/cluster-image.ts'
+import { ClusterMetadata } from './cluster/cluster-metadata.ts'
+import { FileClusterStore } from './cluster/file-store.ts'
+import type { BrokerSettings } from './config.ts'
+import { DiskReserve } from './partition/disk-reserve.ts'
+import { ReplicaManager } from './partition/replica-manager.ts'
+import { ProducerIds } from './producer-ids.ts'
+import { topicConfigFrom } from './topics/topic-config.ts'
+import { TopicService } from './topics/topic-service.ts'
+
+export interface CoreDependencies {
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly fileSystem: FileSystem
+  readonly directoryLock: DirectoryLock
+  newUuid(): string
+  /** The metadata could not be written: the broker must stop, and not be marked clean. */
+  onFatal(error: unknown): void
+}
+
+export class BrokerCore {
+  readonly metadata: ClusterMetadata
+  readonly topics: TopicService
+  readonly replicas: ReplicaManager
+  readonly producerIds: ProducerIds
+  readonly #settings: BrokerSettings
+  readonly #store: FileClusterStore
+  readonly #logs: LogManager
+  readonly #held: HeldLock
+  #isRecovered = false
+  #closed: Promise<void> | undefined
+
+  private constructor(
+    settings: BrokerSettings,
+    dependencies: CoreDependencies,
+    opened: {
+      logs: LogManager
+      held: HeldLock
+      store: FileClusterStore
+      metadata: ClusterMetadata
+    },
+  ) {
+    this.#settings = settings
+    this.#logs = opened.logs
+    this.#held = opened.held
+    this.#store = opened.store
+    this.metadata = opened.metadata
+    this.producerIds = new ProducerIds(opened.store)
+    this.replicas = createReplicaManager(settings, dependencies, opened.logs)
+    this.topics = new TopicService({
+      store: opened.store,
+      logs: {
+        createTopicLogs: (topic, partitions) => opened.logs.createTopicLogs(topic, partitions),
+        deleteTopicLogs: (topic) => opened.logs.deleteTopicLogs(topic),
+        setTopicConfig: (topic, set) => this.replicas.setConfig(topic, set),
+      },
+      logger: dependencies.logger,
+      image: () => this.metadata.image,
+      newTopicId: dependencies.newUuid,
+      settings,
+    })
+  }
+
+  /** Takes the data directory and reads the metadata; nothing is recovered yet. */
+  static async open(settings: BrokerSettings, dependencies: CoreDependencies): Promise<BrokerCore> {
+    const { fileSystem, logger, newUuid, onFatal } = dependencies
+    const directory = settings.dataDir
+    const owner = { pid: process.pid, host: hostname(), startedAt: new Date().toISOString() }
+    const { logs, held } = await openLogs(settings, dependencies, owner)
+    try {
+      const store = await FileClusterStore.open({ fileSystem, directory, onFatal })
+      const metadata = await ClusterMetadata.join({
+        store,
+        nodeId: settings.nodeId,
+        logger,
+        newClusterId: newUuid,
+        leaderEpochOf: (topic, partition) => openLog(logs, topic, partition)?.leaderEpoch ?? -1,
+      })
+      const { nodeId, clusterId } = metadata.image
+      await logs.recordOwner({ ...owner, nodeId, clusterId })
+      return new BrokerCore(settings, dependencies, { logs, held, store, metadata })
+    } catch (error) {
+      await abandon(logs, held)
+      throw error
+    }
+  }
+
+  /** True once everything can be served. */
+  get isRecovered(): boolean {
+    return this.#isRecovered
+  }
+
+  /** Finishes what was begun, loads and recovers the logs, and begins to follow the metadata. */
+  async recover(): Promise<void> {
+    await this.topics.finishDeletions()
+    const { image } = this.metadata
+    await this.#logs.loadLogs([...image.topics.values()].map((topic) => this.#logsToLoad(topic)))
+    await this.topics.finishCreations()
+    await this.replicas.diskReserve.poll()
+    const nothing = ClusterImage.empty({ ...image, leaderEpochOf: () => -1 })
+    this.replicas.apply(differenceOf(nothing, this.metadata.image))
+    this.metadata.follow((difference) => this.replicas.apply(difference))
+    this.#isRecovered = true
+  }
+
+  /** Makes this broker known to the cluster under the address it serves at. */
+  register(url: string): Promise<void> {
+    return this.metadata.register(url)
+  }
+
+  /** Sends home everybody who waits for records. */
+  releaseWaiting(): void {
+    this.replicas.close()
+  }
+
+  /**
+   * Closes everything. Marked clean only when asked for and only if it is so: all logs were recovered,
+   * flushed and none is offline.
+   */
+  close({ markClean }: { markClean: boolean }): Promise<void> {
+    this.#closed ??= this.#close(markClean && this.#isRecovered)
+    return this.#closed
+  }
+
+  async #close(markClean: boolean): Promise<void> {
+    this.replicas.close()
+    this.metadata.close()
+    await this.#store.close()
+    if (markClean) await this.#logs.close()
+    else await abandon(this.#logs, this.#held)
+  }
+
+  /** A topic that is not whole yet is named, so that its directories are left alone, but has no log to load. */
+  #logsToLoad({ name, topicId, partitions, state, config: set }: TopicImage) {
+    const config = topicConfigFrom(set, this.#settings.topicDefaults).log
+    return { name, topicId, partitions: state === 'active' ? partitions : 0, config }
+  }
+}
+
+async function openLogs(
+  settings: BrokerSettings,
+  dependencies: CoreDependencies,
+  owner: DirectoryOwner,
+): Promise<{ logs: LogManager; held: HeldLock }> {
+  const { fileSystem, directoryLock, clock, logger } = dependencies
+  let held: HeldLock = { release() {} }
+  const logs = await LogManager.open({
+    directory: settings.dataDir,
+    fileSystem,
+    lock: {
+      acquire: (directory) => {
+        held = directoryLock.acquire(directory)
+        return held
+      },
+    },
+    owner,
+    clock,
+    logger,
+    settings: {
+      ...settings,
+      openFilesMax: await openFilesLimit(fileSystem, settings.openFilesMax),
+    },
+  })
+  if (fileSystem === nodeFileSystem) {
+    const warning = await networkFileSystemWarning(settings.dataDir)
+    if (warning !== undefined) logger.warn({}, warning)
+  }
+  return { logs, held }
+}
+
+function createReplicaManager(
+  settings: BrokerSettings,
+  dependencies: CoreDependencies,
+  logs: LogManager,
+): ReplicaManager {
+  const { fileSystem, clock, logger } = dependencies
+  const { nodeId, topicDefaults, waitingRequestsMax, decompressedBytesMax, fetchBytesMax } =
+    settings
+  const diskReserve = new DiskReserve({
+    fileSystem,
+    clock,
+    logger,
+    path: settings.dataDir,
+    reserveBytes: settings.diskReserveBytes,
+  })
+  return new ReplicaManager({
+    nodeId,
+    clock,
+    logger,
+    diskReserve,
+    log: (topic, partition) => openLog(logs, topic, partition),
+    topicDefaults,
+    waitingRequestsMax,
+    decompressedBytesMax,
+    fetchBytesMax,
+  })
+}
+
+/** The log, or `undefined` for one that could not be opened: the manager keeps the reason. */
+function openLog(logs: LogManager, topic: string, partition: number): Log | undefined {
+  return logs.failures.has(`${topic}-${partition}`) ? undefined : logs.log(topic, partition)
+}
+
+/** Lets go of files and lock without a promise about what is in them: the next start recovers. */
+async function abandon(logs: LogManager, held: HeldLock): Promise<void> {
+  await Promise.allSettled([...logs.logs].map((log) => log.release()))
+  held.release()
+}

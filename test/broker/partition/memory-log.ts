@@ -1,0 +1,120 @@
+/**
+ * A log in memory for tests of what stands on one: each append is one batch of one record, and nothing
+ * is flushed until the test says so. Not a model of the engine; only of the door a partition uses.
+ */
+
+import type { LogAppend, LogRead, PartitionLog } from '../../../broker/partition/partition-log.ts'
+import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../../storage/config.ts'
+import { StorageError } from '../../../storage/errors.ts'
+import { type Offset, toOffset } from '../../../storage/record/offsets.ts'
+
+export class MemoryLog implements PartitionLog {
+  readonly topicId: string
+  config: LogConfig
+  logStartOffset = toOffset(0)
+  flushedOffset = toOffset(0)
+  leaderEpoch = 3
+  offlineReason: string | undefined
+  reads = 0
+  readonly #batches: Buffer[] = []
+  readonly #listeners = new Set<() => void>()
+  readonly #waiting: { settle(error?: Error): void }[] = []
+
+  constructor(topicId = 'topic-id', config = DEFAULT_LOG_CONFIG) {
+    this.topicId = topicId
+    this.config = config
+  }
+
+  get logEndOffset(): Offset {
+    return toOffset(this.#batches.length)
+  }
+  get highWatermark(): Offset {
+    return this.config.flushMessages === 1 ? this.flushedOffset : this.logEndOffset
+  }
+  get sizeBytes(): number {
+    return this.#batches.reduce((total, batch) => total + batch.length, 0)
+  }
+  get isOffline(): boolean {
+    return this.offlineReason !== undefined
+  }
+  get listenerCount(): number {
+    return this.#listeners.size
+  }
+
+  async setConfig(config: LogConfig): Promise<void> {
+    this.config = config
+  }
+
+  append(batch: Buffer): LogAppend {
+    if (this.isOffline) throw new StorageError('KAFKA_STORAGE_ERROR', 'offline')
+    const offset = this.logEndOffset
+    this.#batches.push(batch)
+    const acknowledged = new Promise<void>((resolve, reject) => {
+      this.#waiting.push({ settle: (error) => (error ? reject(error) : resolve()) })
+    })
+    if (this.config.flushMessages > 1) this.#notify()
+    return {
+      baseOffset: offset,
+      lastOffset: offset,
+      logAppendTime: -1,
+      duplicate: false,
+      durability: this.config.flushMessages === 1 ? 'flushed' : 'written',
+      acknowledged,
+    }
+  }
+
+  /** Makes everything durable. */
+  flush(): void {
+    this.flushedOffset = this.logEndOffset
+    for (const one of this.#waiting.splice(0)) one.settle()
+    this.#notify()
+  }
+
+  /** Its disk fails: nothing more is taken, and what waits learns that its fate is unknown. */
+  fail(): void {
+    this.offlineReason = 'fdatasync failed'
+    const error = new StorageError('KAFKA_STORAGE_ERROR', 'fdatasync failed', {
+      outcome: 'unknown',
+    })
+    for (const one of this.#waiting.splice(0)) one.settle(error)
+    this.#notify()
+  }
+
+  async read(from: Offset, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead> {
+    this.reads += 1
+    const upTo = options.upTo ?? this.highWatermark
+    const taken: Buffer[] = []
+    let bytes = 0
+    for (let at: number = from; at < upTo; at += 1) {
+      const batch = this.#batches[at]!
+      if (taken.length > 0 && bytes + batch.length > options.maxBytes) break
+      taken.push(batch)
+      bytes += batch.length
+    }
+    return {
+      bytes: Buffer.concat(taken),
+      nextOffset: toOffset(from + taken.length),
+      logStartOffset: this.logStartOffset,
+      highWatermark: this.highWatermark,
+    }
+  }
+
+  async offsetForTime(timestampMs: number) {
+    const offset = toOffset(timestampMs)
+    return offset < this.logEndOffset ? { offset, timestamp: timestampMs } : undefined
+  }
+
+  async deletePrefix(before: Offset): Promise<Offset> {
+    this.logStartOffset = before
+    return before
+  }
+
+  onHighWatermark(listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => void this.#listeners.delete(listener)
+  }
+
+  #notify(): void {
+    for (const listener of [...this.#listeners]) listener()
+  }
+}
