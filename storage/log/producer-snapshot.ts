@@ -14,7 +14,7 @@
  */
 
 import { crc32c } from '../record/crc32c.ts'
-import { toOffset } from '../record/offsets.ts'
+import { type Offset, toOffset } from '../record/offsets.ts'
 import { BATCHES_PER_PRODUCER, type ProducedBatch, type ProducerState } from './producer-state.ts'
 
 const VERSION = 1
@@ -27,12 +27,18 @@ const ENTRY_BYTES = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8
 const EARLIER_BYTES = 2 + 4 + 8 + 4 + 8
 const NO_TRANSACTION = -1
 
-/** The whole content of a `.snapshot` file for `state`. */
-export function encodeProducerSnapshot(state: ProducerState): Buffer {
-  const producers = [...state.entries()].map(([producerId, batches]) => ({
-    producerId,
-    batches: batches.slice(-BATCHES_PER_PRODUCER),
-  }))
+/**
+ * The whole content of a `.snapshot` file for `state` as it was at `offset`. Batches from there on are
+ * left out: they may be enqueued and not written, and a retry of one that a crash took would otherwise
+ * be answered as a repeat.
+ */
+export function encodeProducerSnapshot(state: ProducerState, offset: Offset): Buffer {
+  const producers = [...state.entries()]
+    .map(([producerId, batches]) => ({
+      producerId,
+      batches: batches.filter((batch) => batch.lastOffset < offset).slice(-BATCHES_PER_PRODUCER),
+    }))
+    .filter(({ batches }) => batches.length > 0)
   const earlierCount = producers.reduce((sum, { batches }) => sum + batches.length - 1, 0)
   const buffer = Buffer.alloc(
     ENTRIES_AT + producers.length * (ENTRY_BYTES + 1) + earlierCount * EARLIER_BYTES,

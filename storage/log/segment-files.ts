@@ -138,7 +138,7 @@ export async function writeProducerSnapshot(
   await writeWhole(
     files,
     segmentPath(files, offset, '.snapshot'),
-    encodeProducerSnapshot(producers),
+    encodeProducerSnapshot(producers, offset),
   )
   const surplus = older.filter((known) => known !== offset).slice(SNAPSHOTS_KEPT - 1)
   for (const known of surplus) {
