@@ -87,7 +87,7 @@ export function addRoute<R extends Route>(
   app.route({
     method: route.hasHead ? ['GET', 'HEAD'] : route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    config: { isOpen: route.isOpen === true },
+    config: { isOpen: route.isOpen === true, template: route.path },
     onRequest: (request, reply, done) => {
       try {
         const answerType = handlers.choosesType
@@ -204,7 +204,8 @@ async function readDocument(
   held: HeldBytes,
   context: BrokerContext,
 ): Promise<unknown> {
-  if (announcedLength(request.raw) === 0) return undefined
+  // Checked before: only where a body is not required can there be none, and all its members are optional.
+  if (announcedLength(request.raw) === 0) return {}
   return parseStrictJson(await readBody(request.raw, limits, held, context.clock))
 }
 
@@ -217,7 +218,8 @@ async function sendAnswer(
   for (const [name, value] of Object.entries(answer.headers ?? {})) reply.header(name, value)
   if (answer.document !== undefined) {
     reply.header('content-type', JSON_TYPE)
-    return reply.send(renderJson(answer.document, wantsPretty(request.raw.url ?? '')))
+    // As bytes: to a text Fastify would add a charset, which JSON types do not have.
+    return reply.send(Buffer.from(renderJson(answer.document, wantsPretty(request.raw.url ?? ''))))
   }
   if (answer.contentType !== undefined) reply.header('content-type', answer.contentType)
   return answer.payload === undefined ? reply.send() : reply.send(answer.payload)

@@ -35,7 +35,7 @@ export function sendError(
     reply.raw.destroy()
     return
   }
-  const body = renderJson(toProblem(error), wantsPretty(request.raw.url ?? ''))
+  const body = Buffer.from(renderJson(toProblem(error), wantsPretty(request.raw.url ?? '')))
   for (const [name, value] of Object.entries(error.headers)) reply.header(name, value)
   if (error.retryAfterS !== undefined) reply.header('retry-after', String(error.retryAfterS))
   if (!request.raw.complete) {
@@ -64,9 +64,20 @@ function logError(
   )
 }
 
+/** What every route's Fastify configuration holds (`add-route.ts`). */
+export interface RouteConfig {
+  readonly isOpen?: boolean
+  /** The path as the table has it. */
+  readonly template?: string
+}
+
+export function configOf(request: FastifyRequest): RouteConfig {
+  return request.routeOptions.config as RouteConfig
+}
+
 /** The route's template, never the client's path. */
 export function routeName(request: FastifyRequest): string {
-  return request.routeOptions.url ?? '(none)'
+  return configOf(request).template ?? '(none)'
 }
 
 /** Fastify's own refusals by its codes; everything else by `apiErrorFrom`. */

@@ -15,7 +15,7 @@ import { ROUTES } from '../../client/api/routes.ts'
 import { readAuthToken } from '../config.ts'
 import type { BrokerContext, Listener } from '../context.ts'
 import { BrokerMetrics } from '../metrics.ts'
-import { routeName, sendError } from './error-reply.ts'
+import { configOf, routeName, sendError } from './error-reply.ts'
 import type { HttpFace } from './face.ts'
 import { ByteBudget } from './limits/byte-budget.ts'
 import { ConnectionLimit } from './limits/connection-limit.ts'
@@ -161,7 +161,7 @@ class HttpServer implements Listener {
     app.addHook('onRequest', (request, reply, done) => {
       try {
         reply.header('x-content-type-options', 'nosniff')
-        const isOpen = (request.routeOptions.config as { isOpen?: boolean }).isOpen === true
+        const isOpen = configOf(request).isOpen === true
         if (guard.admit(request, reply, isOpen)) return
         if (!isOpen) this.#checkServing(isReady.call(this.#context))
         done()
@@ -205,7 +205,7 @@ class HttpServer implements Listener {
     const now = { in: socket.bytesRead, out: socket.bytesWritten }
     countedBytes.set(socket, now)
     this.#face.metrics.requestFinished({
-      method: request.routeOptions.url === undefined ? 'OTHER' : request.method,
+      method: configOf(request).template === undefined ? 'OTHER' : request.method,
       route: routeName(request),
       status: reply.statusCode,
       seconds: reply.elapsedTime / 1_000,
