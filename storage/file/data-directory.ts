@@ -8,7 +8,7 @@ import { dirname, resolve } from 'node:path'
 import { StorageError } from '../errors.ts'
 import { createAfresh, readCheckpoint, TEMPORARY_SUFFIX, writeCheckpoint } from './checkpoint.ts'
 import type { DirectoryLock, HeldLock } from './directory-lock.ts'
-import type { FileSystem } from './file-system.ts'
+import { type FileSystem, fileErrorCode } from './file-system.ts'
 import { CLEAN_SHUTDOWN_FILE, OWNER_FILE } from './names.ts'
 
 const MARKER_VERSION = 1
@@ -29,15 +29,19 @@ export async function createDirectoryDurably(
   fileSystem: FileSystem,
   directory: string,
 ): Promise<void> {
-  const missing: string[] = []
-  let path = resolve(directory)
-  while (path !== dirname(path) && (await fileSystem.status(path)) === undefined) {
-    missing.push(path)
-    path = dirname(path)
+  const path = resolve(directory)
+  const exists = (await fileSystem.status(path)) !== undefined
+  if (exists && (await fileSystem.list(path)).length > 0) return
+  await fileSystem.createDirectory(path)
+  // Also where it exists and is empty: a start before this one may have made it and died before the sync.
+  for (let made = path; made !== dirname(made); made = dirname(made)) {
+    try {
+      await fileSystem.syncDirectory(dirname(made))
+    } catch (error) {
+      // A directory we may not even open is none that we made anything in.
+      if (fileErrorCode(error) !== 'EACCES') throw error
+    }
   }
-  if (missing.length === 0) return
-  await fileSystem.createDirectory(directory)
-  for (const created of missing) await fileSystem.syncDirectory(dirname(created))
 }
 
 /**
