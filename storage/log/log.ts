@@ -256,6 +256,8 @@ export class Log {
       throw outOfRange(before, this.logStartOffset, this.#highWatermark)
     }
     if (before > this.logStartOffset) {
+      // A durable start must not lie beyond what a power cut leaves of the log (relaxed flush).
+      if (before > this.flushedOffset) await this.flush()
       await this.#tail.moveStart(before)
       await this.#removeBelowStart()
     }
