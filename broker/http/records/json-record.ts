@@ -23,6 +23,7 @@ import {
   RecordRefusal,
   type ValueReading,
 } from './produced-record.ts'
+import { readTimestamp } from './timestamp-text.ts'
 
 const QUOTE = 0x22
 const OPEN_OBJECT = 0x7b
@@ -36,6 +37,7 @@ const VALUE = 1
 const HEADERS = 2
 const PARTITION = 3
 const TIMESTAMP = 4
+const NOTHING = Buffer.alloc(0)
 const PARTITION_MAX = 2 ** 31 - 1
 const RECORDS = Buffer.from('records')
 
@@ -45,7 +47,7 @@ export class JsonRecords {
   /** For a second look into a part that `#reader` has passed and found well-formed. */
   readonly #inner = new JsonReader()
   readonly #as: ValueReading
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = NOTHING
   /** Where the members of the record in hand stand; start -1: absent. */
   readonly #starts = new Int32Array(RECORD_MEMBERS.length)
   readonly #ends = new Int32Array(RECORD_MEMBERS.length)
@@ -97,6 +99,13 @@ export class JsonRecords {
     }
     reader.finish()
     handOver()
+  }
+
+  /** Lets go of the last body, which may be large. */
+  release(): void {
+    this.#bytes = NOTHING
+    this.#reader.open(NOTHING)
+    this.#inner.open(NOTHING)
   }
 
   #readList(handOver: () => void): void {
@@ -156,8 +165,8 @@ export class JsonRecords {
         key: this.#key(),
         value: this.#value(),
         headers: this.#headers(),
-        partition: this.#integer(PARTITION, PARTITION_MAX),
-        timestamp: this.#integer(TIMESTAMP, Number.MAX_SAFE_INTEGER),
+        partition: this.#partition(),
+        timestamp: this.#timestamp(),
       }
     } catch (error) {
       if (error instanceof LoneSurrogateError) throw refused(error.message)
@@ -192,18 +201,29 @@ export class JsonRecords {
     return readHeaders(this.#bytes, start, this.#ends[HEADERS]!, this.#inner)
   }
 
-  #integer(member: typeof PARTITION | typeof TIMESTAMP, max: number): number {
-    const start = this.#starts[member]!
+  #partition(): number {
+    const start = this.#starts[PARTITION]!
     if (start < 0) return -1
-    const value = safeInteger(this.#bytes, start, this.#ends[member]!)
-    if (value !== undefined && value >= 0 && value <= max) return value
-    const text = excerpt(this.#bytes, start, this.#ends[member]!)
-    const code = member === TIMESTAMP ? 'INVALID_TIMESTAMP' : 'INVALID_RECORD'
-    const unit = member === TIMESTAMP ? ' (milliseconds since 1970)' : ''
-    throw new RecordRefusal(
-      code,
-      `${RECORD_MEMBERS[member]} is ${text}, not an integer from 0 to ${max}${unit}`,
+    const value = safeInteger(this.#bytes, start, this.#ends[PARTITION]!)
+    if (value !== undefined && value >= 0 && value <= PARTITION_MAX) return value
+    throw refused(
+      `partition is ${this.#shown(PARTITION)}, not an integer from 0 to ${PARTITION_MAX}`,
     )
+  }
+
+  #timestamp(): number {
+    const start = this.#starts[TIMESTAMP]!
+    if (start < 0) return -1
+    const value = readTimestamp(this.#bytes, start, this.#ends[TIMESTAMP]!)
+    if (value !== undefined && value >= 0) return value
+    throw new RecordRefusal(
+      'INVALID_TIMESTAMP',
+      `timestamp is ${this.#shown(TIMESTAMP)}, not milliseconds since 1970 or RFC 3339 with a zone`,
+    )
+  }
+
+  #shown(member: number): string {
+    return excerpt(this.#bytes, this.#starts[member]!, this.#ends[member]!)
   }
 }
 

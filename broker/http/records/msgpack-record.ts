@@ -14,6 +14,7 @@ import {
   RecordRefusal,
   type ValueReading,
 } from './produced-record.ts'
+import { timestampOfText } from './timestamp-text.ts'
 
 const MEMBER_LIST = RECORD_MEMBERS.join(', ')
 const PARTITION_MAX = 2 ** 31 - 1
@@ -74,10 +75,9 @@ function readRecord(reader: MsgpackReader, as: ValueReading): ProducedRecord {
     if (name === 'key') record.key = readKey(reader)
     else if (name === 'value') record.value = readValue(reader, as)
     else if (name === 'headers') record.headers = readHeaders(reader)
-    else if (name === 'partition') record.partition = readInteger(reader, name, PARTITION_MAX)
-    else if (name === 'timestamp') {
-      record.timestamp = readInteger(reader, name, Number.MAX_SAFE_INTEGER)
-    } else {
+    else if (name === 'partition') record.partition = readPartition(reader)
+    else if (name === 'timestamp') record.timestamp = readTimestamp(reader)
+    else {
       const shown = JSON.stringify(name.slice(0, 60))
       throw refused(`${shown} is not part of a record, which has ${MEMBER_LIST}`)
     }
@@ -192,13 +192,27 @@ function readHeaders(reader: MsgpackReader): ProducedHeader[] {
   return headers
 }
 
-function readInteger(reader: MsgpackReader, name: string, max: number): number {
+function readPartition(reader: MsgpackReader): number {
+  const value = reader.kind() === 'integer' ? reader.integer() : undefined
+  if (typeof value === 'number' && value >= 0 && value <= PARTITION_MAX) return value
+  throw refused(`partition is not an integer from 0 to ${PARTITION_MAX}`)
+}
+
+function readTimestamp(reader: MsgpackReader): number {
   const kind = reader.kind()
-  const value = kind === 'integer' ? reader.integer() : undefined
-  if (typeof value === 'number' && value >= 0 && value <= max) return value
-  const code = name === 'timestamp' ? 'INVALID_TIMESTAMP' : 'INVALID_RECORD'
+  if (kind === 'text') {
+    const text = reader.content()
+    const value = timestampOfText(text, 0, text.length)
+    if (value !== undefined && value >= 0) return value
+  } else if (kind === 'integer') {
+    const value = reader.integer()
+    if (typeof value === 'number' && value >= 0) return value
+  }
   const hint = kind === 'float' ? '; pack it as int64, not as a float' : ''
-  throw new RecordRefusal(code, `${name} is not an integer from 0 to ${max}${hint}`)
+  throw new RecordRefusal(
+    'INVALID_TIMESTAMP',
+    `timestamp is not milliseconds since 1970 or RFC 3339 with a zone${hint}`,
+  )
 }
 
 function refused(detail: string): RecordRefusal {

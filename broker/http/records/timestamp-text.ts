@@ -5,8 +5,17 @@
  * means "at or after" and a `+` may be lost on the way, have their own reading in `client/api`.)
  */
 
+import { safeInteger } from './json-string.ts'
+
 const MINUTE_MS = 60_000
 const ZERO = 0x30
+const QUOTE = 0x22
+
+/** The timestamp that the JSON value at [start, end) is: RFC 3339 text, or milliseconds since 1970. */
+export function readTimestamp(bytes: Buffer, start: number, end: number): number | undefined {
+  if (bytes[start] !== QUOTE) return safeInteger(bytes, start, end)
+  return timestampOfText(bytes, start + 1, end - 1)
+}
 
 /** Milliseconds since 1970 (negative: before) of the text at [start, end), or `undefined`: no such time. */
 export function timestampOfText(bytes: Buffer, start: number, end: number): number | undefined {

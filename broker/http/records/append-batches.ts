@@ -1,0 +1,146 @@
+/**
+ * Appends the batches of one request and waits for what its `acks` ask. All are handed to their logs in
+ * one go, before anything is awaited, so that their order is the order of arrival; each has its own
+ * fate. What a client is told of the fates is its route's.
+ */
+
+import { ApiError, apiErrorFrom, type FailureOutcome } from '../../../client/api/errors.ts'
+import type { Clock } from '../../../storage/clock.ts'
+import { Deadlines } from '../../partition/deadlines.ts'
+import type { Durability } from '../../partition/durability.ts'
+import type { Acks, Partition, PartitionAppend } from '../../partition/partition.ts'
+import type { ReplicaManager } from '../../partition/replica-manager.ts'
+
+export interface BatchToAppend {
+  readonly topic: string
+  readonly topicId?: string | undefined
+  readonly partition: number
+  /** Exactly one batch; patched in place. */
+  readonly bytes: Buffer
+}
+
+/** What became of one batch: offsets, or an error that says its outcome. */
+export type BatchFate = AppendedBatch | FailedBatch
+
+export interface AppendedBatch {
+  readonly partition: number
+  readonly append: PartitionAppend
+  /** -1 where acks=0: nobody waited. */
+  readonly inSyncReplicas: number
+  readonly durability: Durability
+  readonly error?: undefined
+}
+
+export interface FailedBatch {
+  readonly partition: number
+  readonly error: ApiError
+}
+
+export interface AppendWish {
+  readonly acks: Acks
+  readonly timeoutMs: number
+  readonly expectOffset?: number | undefined
+}
+
+/** Begun, and not yet known to be durable. */
+interface BegunBatch {
+  readonly partition: Partition
+  readonly append: PartitionAppend
+}
+
+export class BatchAppender {
+  readonly #replicas: ReplicaManager
+  readonly #deadlines: Deadlines
+
+  constructor(replicas: ReplicaManager, clock: Clock) {
+    this.#replicas = replicas
+    this.#deadlines = new Deadlines(clock)
+  }
+
+  /** The fates of the batches, in their order. Never rejects. */
+  append(batches: readonly BatchToAppend[], wish: AppendWish): Promise<BatchFate[]> {
+    const begun = batches.map((batch) => this.#begin(batch, wish))
+    return Promise.all(begun.map((batch) => this.#settle(batch, wish)))
+  }
+
+  /** As `append`, of one. */
+  appendOne(batch: BatchToAppend, wish: AppendWish): Promise<BatchFate> {
+    return this.#settle(this.#begin(batch, wish), wish)
+  }
+
+  #begin(batch: BatchToAppend, wish: AppendWish): BegunBatch | FailedBatch {
+    try {
+      const partition = this.#replicas.partition(batch.topic, batch.partition)
+      if (batch.topicId !== undefined) partition.checkTopicId(batch.topicId)
+      const append = partition.appendAsLeader(
+        batch.bytes,
+        wish.expectOffset === undefined
+          ? { acks: wish.acks }
+          : { acks: wish.acks, expectOffset: wish.expectOffset },
+      )
+      return { partition, append }
+    } catch (error) {
+      return { partition: batch.partition, error: withOutcome(error, 'refused') }
+    }
+  }
+
+  #settle(begun: BegunBatch | FailedBatch, { acks, timeoutMs }: AppendWish): Promise<BatchFate> {
+    if ('error' in begun) return Promise.resolve(begun)
+    const { partition, append } = begun
+    const number = partition.partition
+    const done = (durability: Durability, inSyncReplicas: number): AppendedBatch => {
+      return { partition: number, append, durability, inSyncReplicas }
+    }
+    if (acks === 0) return Promise.resolve(done('written', -1))
+    return new Promise((resolve) => {
+      const deadline = this.#deadlines.add(timeoutMs, () =>
+        resolve({ partition: number, error: timedOut(partition, timeoutMs) }),
+      )
+      append.acknowledged.then(
+        (durability) => {
+          this.#deadlines.cancel(deadline)
+          resolve(done(durability, partition.inSyncReplicas.length))
+        },
+        (error) => {
+          this.#deadlines.cancel(deadline)
+          resolve({ partition: number, error: withOutcome(error, 'unknown') })
+        },
+      )
+    })
+  }
+}
+
+/** The error as an ApiError that says an outcome: its own, or `outcome`. */
+export function withOutcome(thrown: unknown, outcome: FailureOutcome): ApiError {
+  const error = apiErrorFrom(thrown)
+  if (error.outcome !== undefined) return error
+  const { code, detail, extensions, headers, retryAfterS, cause } = error
+  return new ApiError(code, detail, {
+    outcome,
+    extensions,
+    headers,
+    cause,
+    ...(retryAfterS === undefined ? {} : { retryAfterS }),
+  })
+}
+
+function timedOut(partition: Partition, timeoutMs: number): ApiError {
+  return new ApiError(
+    'REQUEST_TIMED_OUT',
+    `no acknowledgement from ${partition.topic}-${partition.partition} within ${timeoutMs} ms; the records may or may not be there`,
+    { outcome: 'unknown' },
+  )
+}
+
+const DURABILITIES: readonly Durability[] = [
+  'written',
+  'flushed',
+  'replicated',
+  'replicated-flushed',
+]
+
+/** The weaker of two durabilities; either may be unknown yet. */
+export function weaker(one: Durability | undefined, other: Durability): Durability {
+  if (one === undefined) return other
+  return DURABILITIES.indexOf(one) <= DURABILITIES.indexOf(other) ? one : other
+}

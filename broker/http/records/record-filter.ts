@@ -1,0 +1,55 @@
+/**
+ * The filters of every reading route: `key=`, `header=name:value`, `contains=`. They look at stored bytes
+ * before anything of a record is decoded; a record must pass all that are given.
+ */
+
+import { ApiError } from '../../../client/api/errors.ts'
+import type { RecordCursor } from '../../../storage/record/batch-reader.ts'
+
+export interface FilterQuery {
+  readonly key?: string
+  /** `name:value`; the name goes up to the first colon. */
+  readonly header?: string
+  readonly contains?: string
+}
+
+export type RecordFilter = (cursor: RecordCursor) => boolean
+
+/** The filter of a query; `undefined` when it has none. Throws ApiError for a header without a colon. */
+export function recordFilter(query: FilterQuery): RecordFilter | undefined {
+  const filters: RecordFilter[] = []
+  if (query.key !== undefined) filters.push(hasKey(Buffer.from(query.key)))
+  if (query.header !== undefined) filters.push(hasHeader(query.header))
+  if (query.contains !== undefined) filters.push(contains(Buffer.from(query.contains)))
+  if (filters.length <= 1) return filters[0]
+  return (cursor) => filters.every((filter) => filter(cursor))
+}
+
+function hasKey(key: Buffer): RecordFilter {
+  return ({ bytes, keyStart, keyEnd }) =>
+    keyStart >= 0 &&
+    keyEnd - keyStart === key.length &&
+    bytes.compare(key, 0, key.length, keyStart, keyEnd) === 0
+}
+
+function hasHeader(text: string): RecordFilter {
+  const colon = text.indexOf(':')
+  if (colon < 0) {
+    throw new ApiError(
+      'INVALID_REQUEST',
+      `query parameter header is ${JSON.stringify(text.slice(0, 80))}, not name:value`,
+      { extensions: { field: 'header' } },
+    )
+  }
+  const name = Buffer.from(text.slice(0, colon))
+  const value = Buffer.from(text.slice(colon + 1))
+  return (cursor) =>
+    cursor.headerCount > 0 &&
+    cursor
+      .headers()
+      .some((header) => header.name.equals(name) && header.value?.equals(value) === true)
+}
+
+function contains(part: Buffer): RecordFilter {
+  return (cursor) => cursor.valueStart >= 0 && cursor.value()!.includes(part)
+}
