@@ -4,11 +4,14 @@
  * `client/api`. Details of our own failures go to the log, never to the client.
  */
 
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, apiErrorFrom, ERRORS, toProblem } from '../../client/api/errors.ts'
 import { PROBLEM_TYPE } from '../../client/api/media-types.ts'
 import type { BrokerContext } from '../context.ts'
+import { announcedLength } from './limits/body-reader.ts'
+import { awaitsContinue } from './limits/expect-continue.ts'
 import { lingerAfterReply } from './limits/lingering-close.ts'
 import { cleanText } from './limits/rate-limited-log.ts'
 
@@ -38,12 +41,28 @@ export function sendError(
   const body = Buffer.from(renderJson(toProblem(error), wantsPretty(request.raw.url ?? '')))
   for (const [name, value] of Object.entries(error.headers)) reply.header(name, value)
   if (error.retryAfterS !== undefined) reply.header('retry-after', String(error.retryAfterS))
-  if (!request.raw.complete) {
+  if (isMuchToCome(request.raw, error.headers.connection === 'close')) {
     // The rest of a body nobody will read must not be taken for the next request.
     reply.header('connection', 'close')
     lingerAfterReply(request.raw, reply.raw)
   }
+  reply.header('x-content-type-options', 'nosniff')
   reply.code(ERRORS[error.code].httpStatus).header('content-type', PROBLEM_TYPE).send(body)
+}
+
+/** Up to so much of a refused body is read and dropped, so that the connection can go on. */
+const DROPPED_BYTES_MAX = 64 * 1024
+
+/**
+ * True when more of the body may come than is worth waiting for, or when nobody knows whether it comes:
+ * a client that waits for `100 Continue` may send it or not.
+ */
+function isMuchToCome(message: IncomingMessage, closesAnyway: boolean): boolean {
+  if (message.complete) return false
+  const length = announcedLength(message)
+  if (length === 0) return false
+  if (length === undefined || length > DROPPED_BYTES_MAX) return true
+  return closesAnyway || awaitsContinue(message)
 }
 
 /** A 500 is a defect or a disk: always logged, with its cause. The client's own mistakes: sparsely. */

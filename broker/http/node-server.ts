@@ -1,11 +1,12 @@
 /**
  * The `node:http` server under Fastify, with the limits that hold before there is a request: time for
- * headers, size of headers, bytes that are not HTTP, `Expect: 100-continue`. It owns no route.
+ * headers, size of headers, bytes that are not HTTP. It owns no route.
  */
 
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { refuseMalformed } from './error-reply.ts'
+import { holdContinue } from './limits/expect-continue.ts'
 
 /** Request line and headers together. */
 const HEADER_BYTES_MAX = 16 * 1024
@@ -16,14 +17,6 @@ export interface NodeServerOptions {
   readonly headersMsMax: number
   readonly keepAliveMsMax: number
   readonly onMalformed: () => void
-}
-
-/** Requests whose client waits for `100 Continue` before it sends the body. */
-const waitingForContinue = new WeakSet<object>()
-
-/** Tells the client to send its body, if it waits for that; to be called once the head is accepted. */
-export function continueIfAwaited(message: object, response: { writeContinue(): void }): void {
-  if (waitingForContinue.delete(message)) response.writeContinue()
 }
 
 export function createNodeServer(listener: RequestListener, options: NodeServerOptions): Server {
@@ -41,10 +34,7 @@ export function createNodeServer(listener: RequestListener, options: NodeServerO
     },
     listener,
   )
-  server.on('checkContinue', (message, response) => {
-    waitingForContinue.add(message)
-    server.emit('request', message, response)
-  })
+  holdContinue(server)
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') options.onMalformed()
     refuseMalformed(error, socket as Socket)
