@@ -10,7 +10,7 @@ import type { Random } from '../../storage/clock.ts'
 
 export type PartitionerName = 'xxhash64' | 'murmur2'
 
-// Half a millisecond when the module loads, so that hashing itself needs no promise.
+// A millisecond or so when the module loads, so that hashing itself needs no promise.
 const { h64Raw } = await xxhash()
 
 /** The partition of `key` among `partitions` (at least 1): the same for ever, on every producer. */

@@ -48,6 +48,20 @@ export interface ValidatedBatch {
   readonly decompressedBytes: number
 }
 
+/**
+ * A header may be two bytes long, and a reader that shows a record makes objects of all of its headers: a
+ * record of 8 MiB with nothing else would cost it a gigabyte. Kafka has no such bound; nobody uses a
+ * hundredth of this.
+ */
+const RECORD_HEADERS_MAX = 10_000
+
+/**
+ * Where compressed records are laid out for the walk: 1 MiB, the largest batch most producers make, kept
+ * from the first compressed batch on. Nothing that is returned points into it.
+ */
+const SCRATCH_BYTES = 1024 * 1024
+let scratch: Buffer | undefined
+
 /** The smallest and the largest timestamp inside. */
 interface TimestampRange {
   readonly min: number
@@ -62,14 +76,13 @@ interface TimestampRange {
 export function validateProducedBatch(buffer: Buffer, limits: BatchLimits): ValidatedBatch {
   try {
     const batch = checkHeader(buffer, limits)
-    const stored = buffer.subarray(RECORD_BATCH_HEADER_BYTES)
-    const records = decompress(batch.compression, stored, limits.maxDecompressedBytes)
+    const records = recordBytes(batch, limits)
     const range = checkRecords(records, batch, limits)
     if (limits.timestampType === 'LogAppendTime') {
       batch.setLogAppendTime(limits.now)
     } else {
       checkTimestamps(range, limits)
-      // Some producers (sarama before 1.45) leave it at -1, and time look-ups depend on it.
+      // Some producers (sarama until 2025) leave it at -1, and time look-ups depend on it.
       if (batch.maxTimestamp !== range.max) batch.setMaxTimestamp(range.max)
     }
     return { batch, recordCount: batch.recordCount, decompressedBytes: records.length }
@@ -162,6 +175,14 @@ function checkProducer(batch: RecordBatch): void {
   if (baseSequence < 0) refuse('INVALID_RECORD', `base sequence ${baseSequence} is negative`)
 }
 
+/** The records as they are when not compressed; good until the next call. */
+function recordBytes(batch: RecordBatch, limits: BatchLimits): Buffer {
+  const stored = batch.buffer.subarray(RECORD_BATCH_HEADER_BYTES)
+  const { compression } = batch
+  if (compression !== 'none') scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+  return decompress(compression, stored, limits.maxDecompressedBytes, scratch)
+}
+
 /** The walk. Offsets must be 0, 1, 2 …: the leader numbers records by their place in the batch. */
 function checkRecords(records: Buffer, batch: RecordBatch, limits: BatchLimits): TimestampRange {
   const walk = new RecordWalk(records, batch.recordCount)
@@ -183,6 +204,12 @@ function checkRecords(records: Buffer, batch: RecordBatch, limits: BatchLimits):
       refuse(
         'INVALID_RECORD',
         `record ${index} of the batch has no key, which a compacted topic needs`,
+      )
+    }
+    if (walk.headerCount > RECORD_HEADERS_MAX) {
+      refuse(
+        'INVALID_RECORD',
+        `record ${index} of the batch has ${walk.headerCount} headers, ${RECORD_HEADERS_MAX} are allowed`,
       )
     }
     const delta = walk.timestampDelta

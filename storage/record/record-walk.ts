@@ -61,7 +61,8 @@ export class RecordWalk {
     this.recordStart = at
     const length = readLength(bytes, at, bytes.length)
     at = after
-    if (length < RECORD_BYTES_MIN - 1 || length > bytes.length - at) throw this.#badLength('body', length)
+    if (length < RECORD_BYTES_MIN - 1 || length > bytes.length - at)
+      throw this.#badLength('body', length)
     const end = at + length
     this.attributes = bytes[at]!
     this.timestampDelta = readDelta(bytes, at + 1, end)

@@ -10,6 +10,7 @@
 
 import { createRequire } from 'node:module'
 import { corrupt, tooLarge } from './decode-errors.ts'
+import { release } from './native-memory.ts'
 
 interface Snappy {
   compressSync(bytes: Buffer, options: { copyOutputData: true }): Buffer
@@ -24,6 +25,10 @@ const BLOCK_LENGTH_BYTES = 4
 /** Snappy's densest element makes 64 bytes of 3; a block that claims more than this is lying. */
 const EXPANSION_MAX = 64 / 3
 const LENGTH_VARINT_BYTES_MAX = 5
+
+/** As in `lz4-frame`: a native call a block, so blocks are not to be tiny. Java's hold 32 KiB of content. */
+const BLOCK_BYTES_MEAN_MIN = 128
+const SHORT_BLOCKS_MAX = 64
 
 let native: Snappy | undefined
 
@@ -53,14 +58,19 @@ function decodeXerial(bytes: Buffer, maxBytes: number): Buffer {
   const output = Buffer.allocUnsafeSlow(total)
   let at = 0
   forEachBlock(bytes, (block) => {
-    at += decodeBlock(block).copy(output, at)
+    const content = decodeBlock(block)
+    at += content.copy(output, at)
+    release(content)
   })
   return output
 }
 
 function forEachBlock(bytes: Buffer, visit: (block: Buffer) => void): void {
   let at = XERIAL_HEADER_BYTES
+  let blocksLeft = SHORT_BLOCKS_MAX + bytes.length / BLOCK_BYTES_MEAN_MIN
   while (at < bytes.length) {
+    blocksLeft -= 1
+    if (blocksLeft < 0) throw corrupt(`snappy: too many short blocks in ${bytes.length} bytes`)
     if (at + BLOCK_LENGTH_BYTES > bytes.length) throw corrupt('snappy: a block length is cut short')
     const length = bytes.readInt32BE(at)
     const start = at + BLOCK_LENGTH_BYTES

@@ -311,6 +311,21 @@ describe('records', () => {
     }
   })
 
+  test('a record made of headers: as many as a reader can show, no more', () => {
+    const withHeaders = (count: number) => {
+      const builder = new BatchBuilder({ compression: 'lz4' })
+      const header = { name: Buffer.alloc(0), value: null }
+      const headers = Array.from({ length: count }, () => header)
+      builder.append(NOW, null, null, headers)
+      return builder.build()
+    }
+    expect(validateProducedBatch(withHeaders(10_000), LIMITS).recordCount).toBe(1)
+    expect(refusal(withHeaders(10_001))).toMatchObject({
+      code: 'INVALID_RECORD',
+      message: 'record 0 of the batch has 10001 headers, 10000 are allowed',
+    })
+  })
+
   test('a topic that needs keys: every record has one, an empty one will do', () => {
     expect(refusal(make(), { requireKey: true }).code).toBe('INVALID_RECORD')
     const keyed = make({ key: Buffer.alloc(0) })

@@ -1,3 +1,7 @@
+/**
+ * CRC32C and xxHash32 against their published vectors and another implementation.
+ */
+
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import xxhash from 'xxhash-wasm'

@@ -130,6 +130,10 @@ describe('snappy in its two forms', () => {
       'a block that claims 4 GiB, framed',
       Buffer.concat([header, block(Buffer.from('ffffffff0f00', 'hex'))]),
     ],
+    [
+      'a thousand tiny blocks',
+      Buffer.concat([header, ...Array.from({ length: 1000 }, () => block(lo))]),
+    ],
     ['a length that never ends', Buffer.alloc(20, 0xff)],
   ])('%s is corrupt', (_, bytes) => {
     expect(codeOf(() => decompress('snappy', bytes, 64 * MIB))).toBe('CORRUPT_MESSAGE')

@@ -1,3 +1,7 @@
+/**
+ * 64-bit integers as doubles: exact where they can be, recognisable where they can not.
+ */
+
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { readInt64, readUnsigned64LittleEndian, writeInt64 } from '../../../storage/record/int64.ts'

@@ -1,3 +1,7 @@
+/**
+ * Kafka's variable-length numbers: its own vectors, every value back, and nothing read past the end.
+ */
+
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { StorageError } from '../../../storage/errors.ts'
