@@ -12,7 +12,7 @@ import { PROBLEM_TYPE } from '../../client/api/media-types.ts'
 import type { BrokerContext } from '../context.ts'
 import { announcedLength } from './limits/body-reader.ts'
 import { awaitsContinue } from './limits/expect-continue.ts'
-import { lingerAfterReply } from './limits/lingering-close.ts'
+import { LINGER_MS_MAX, lingerAfterReply } from './limits/lingering-close.ts'
 import { cleanText } from './limits/rate-limited-log.ts'
 
 /** True when the client asked for indented JSON; also where the query was never checked. */
@@ -128,22 +128,31 @@ function parserError(code: string | undefined): ApiError {
   }
 }
 
-/** Answers, on the bare socket, what never became a request, and closes it. */
+/** Connections that got their last answer and are only kept until the client has read it. */
+const refused = new WeakSet<Socket>()
+
+/**
+ * Answers, on the bare socket, what never became a request, and closes it. Our side ends at once; the
+ * socket goes when the client closes its side, or soon anyway: destroying it with bytes unread would
+ * send a reset that overtakes the answer.
+ */
 export function refuseConnection(error: ApiError, socket: Socket): void {
+  if (refused.has(socket)) return
   if (socket.destroyed || !socket.writable) {
     socket.destroy()
     return
   }
+  refused.add(socket)
   socket.end(rawReply(error))
-  // Who never reads it must not hold the socket.
-  socket.once('finish', () => socket.destroy())
+  socket.once('end', () => socket.destroy())
+  setTimeout(() => socket.destroy(), LINGER_MS_MAX).unref()
 }
 
 /** For the server's `clientError`: bytes that are not HTTP, or came too slowly. */
 export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   // A socket with an answer under way has sent its head: a second one would be garbage in its body.
-  const isAnswering = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage
-  if (error.code === 'ECONNRESET' || isAnswering?.headersSent) {
+  const answer = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage
+  if (error.code === 'ECONNRESET' || answer?.headersSent) {
     socket.destroy()
     return
   }

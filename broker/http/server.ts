@@ -171,7 +171,7 @@ class HttpServer implements Listener {
       }
     })
     app.addHook('preParsing', (request, reply, _payload, done) => {
-      continueIfAwaited(request.raw, reply.raw)
+      if (!request.is404) continueIfAwaited(request.raw, reply.raw)
       done(null, undefined)
     })
     app.addHook('onSend', (_request, reply, payload, done) => {

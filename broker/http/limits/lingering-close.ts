@@ -8,7 +8,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 /** Long enough for a client to read the answer and stop; short enough to be no way to hold sockets. */
-const LINGER_MS_MAX = 1_000
+export const LINGER_MS_MAX = 1_000
 /** A client that ignores the answer is cut after so many bytes. */
 const LINGER_BYTES_MAX = 16 * 1024 * 1024
 

@@ -43,6 +43,10 @@ export class Guard {
     if (!message.url?.startsWith('/') && message.url !== '*') {
       throw new ApiError('INVALID_REQUEST', 'the request target must be a path')
     }
+    // Node keeps the first of two Host headers; a proxy may have gone by the other.
+    if (host !== undefined && countOf('host', message.rawHeaders) > 1) {
+      throw new ApiError('INVALID_REQUEST', 'the request has two Host headers')
+    }
     this.#checkHost(host, message.httpVersion)
     if (origin !== undefined) {
       const isPreflight = this.#admitOrigin(origin, host, request, reply)
@@ -87,4 +91,13 @@ export class Guard {
     reply.code(204).send()
     return true
   }
+}
+
+/** How often a header stands in Node's flat list of names and values. */
+function countOf(name: string, rawHeaders: readonly string[]): number {
+  let count = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]!.length === name.length && rawHeaders[i]!.toLowerCase() === name) count++
+  }
+  return count
 }

@@ -65,8 +65,8 @@ function readAll(socket: Socket, silenceMs: number): Promise<{ text: string; isC
 }
 
 function parseLast(text: string): Pick<RawReply, 'status' | 'headers' | 'body'> {
-  const at = text.lastIndexOf('HTTP/1.1 ')
-  const [head = '', ...rest] = text.slice(Math.max(0, at)).split('\r\n\r\n')
+  const at = [...text.matchAll(/(?<=^|\n)HTTP\/1\.1 \d{3} /g)].at(-1)?.index ?? 0
+  const [head = '', ...rest] = text.slice(at).split('\r\n\r\n')
   const lines = head.split('\r\n').slice(1)
   return {
     status: Number(/^HTTP\/1\.1 (\d{3})/.exec(head)?.[1] ?? 0),
