@@ -89,7 +89,7 @@ export async function openLogFiles(
     `${files.directory}/${RECOVERY_POINT_FILE}`,
   )
   await removeLeftovers(files)
-  const segments = await listSegments(files, point.logStartOffset)
+  const { segments, below } = await listSegments(files, point.logStartOffset)
   const { active } = segments
   const producers = new ProducerState(rules.producerLimits)
   const isClean =
@@ -100,6 +100,8 @@ export async function openLogFiles(
   const recovered = isClean
     ? await openClean(files, segments, point.flushedOffset)
     : await openUnclean(files, durability, segments, recoveryPoint, producers, rules)
+  // Only now: after a kill the start may have been read from the page cache; recovery has synced it.
+  for (const base of below) await removeSegmentFiles(files, base)
   producers.expire(rules.nowMs)
   return {
     segments,
@@ -210,8 +212,11 @@ async function removeLeftovers(files: LogFiles): Promise<void> {
   }
 }
 
-/** Every segment from the one holding `logStartOffset` on; those wholly below it are removed. */
-async function listSegments(files: LogFiles, logStartOffset: Offset): Promise<SegmentList> {
+/** Every segment from the one holding `logStartOffset` on, and the bases of those wholly `below` it. */
+async function listSegments(
+  files: LogFiles,
+  logStartOffset: Offset,
+): Promise<{ segments: SegmentList; below: Offset[] }> {
   const entries = await files.fileSystem.list(files.directory)
   const bases = entries
     .map((entry) => parseSegmentFile(entry.name))
@@ -229,7 +234,6 @@ async function listSegments(files: LogFiles, logStartOffset: Offset): Promise<Se
       { values: { directory: files.directory, logStartOffset } },
     )
   }
-  for (const base of bases.slice(0, firstKept)) await removeSegmentFiles(files, base)
   const segments: Segment[] = []
   for (const base of bases.slice(firstKept)) {
     const status = await files.fileSystem.status(segmentPath(files, base, '.log'))
@@ -240,7 +244,7 @@ async function listSegments(files: LogFiles, logStartOffset: Offset): Promise<Se
       }),
     )
   }
-  return new SegmentList(segments)
+  return { segments: new SegmentList(segments), below: bases.slice(0, firstKept) }
 }
 
 async function removeSegmentFiles(files: LogFiles, base: Offset): Promise<void> {
