@@ -10,6 +10,7 @@
 import type { Clock, Timer } from '../clock.ts'
 import { acknowledgesAfterSync, type LogConfig } from '../config.ts'
 import { StorageError } from '../errors.ts'
+import { isDiskFull } from '../file/file-system.ts'
 import { type Offset, toOffset, toPosition } from '../record/offsets.ts'
 import type { RecordBatch } from '../record/record-batch.ts'
 import { AppendGroup } from './append-group.ts'
@@ -258,7 +259,7 @@ export class Log {
     if (before > this.logStartOffset) {
       // A durable start must not lie beyond what a power cut leaves of the log (relaxed flush).
       if (before > this.flushedOffset) await this.flush()
-      await this.#tail.moveStart(before)
+      await this.#moveStart(before)
       await this.#removeBelowStart()
     }
     return this.logStartOffset
@@ -278,7 +279,7 @@ export class Log {
     const count = deletablePrefix(closed, this.#segments.active.sizeBytes, rule)
     if (count === 0) return 0
     const start = toOffset(closed[count - 1]!.nextOffset)
-    if (start > this.logStartOffset) await this.#tail.moveStart(start)
+    if (start > this.logStartOffset) await this.#moveStart(start)
     return await this.#removeBelowStart()
   }
 
@@ -511,6 +512,17 @@ export class Log {
       nextOffset: this.#segments.after(segment)?.baseOffset ?? this.#logEndOffset,
       maxTimestamp: await segment.maxTimestamp(),
       lastAppendMs: segment.lastAppendMs,
+    }
+  }
+
+  async #moveStart(start: Offset): Promise<void> {
+    try {
+      await this.#tail.moveStart(start)
+    } catch (error) {
+      const reason = `the start of the log could not be moved: ${error}`
+      const failure = new StorageError('KAFKA_STORAGE_ERROR', reason, { cause: error })
+      if (!isDiskFull(error)) this.#appender.goOffline(failure)
+      throw failure
     }
   }
 

@@ -11,7 +11,7 @@
 import type { Clock } from '../clock.ts'
 import type { StorageFile } from '../file/file-system.ts'
 import type { RecoveryPointFile } from '../file/recovery-point.ts'
-import { type Offset, type Position, toPosition } from '../record/offsets.ts'
+import { type Offset, type Position, toOffset, toPosition } from '../record/offsets.ts'
 import { RecordBatch } from '../record/record-batch.ts'
 import type { AppendGroup } from './append-group.ts'
 import { type Durability, SyncFailure } from './durability.ts'
@@ -39,6 +39,8 @@ export class LogTail {
   #flushedOffset: Offset
   #flushedPosition: Position
   #logStartOffset: Offset
+  /** What slots say: ahead of `#logStartOffset` while a move of it is on its way to disk. */
+  #recordedStart: Offset
   #lastSyncedAtMs = 0
   /** Nothing changed since all a clean start needs was on disk. */
   #isSealed: boolean
@@ -67,6 +69,7 @@ export class LogTail {
     this.#flushedOffset = options.endOffset
     this.#flushedPosition = toPosition(options.segments.active.sizeBytes)
     this.#logStartOffset = options.logStartOffset
+    this.#recordedStart = options.logStartOffset
     this.#isSealed = options.isSealed
   }
 
@@ -172,10 +175,14 @@ export class LogTail {
     await this.#recordPoint()
   }
 
-  /** Moves the log's start, durably. */
+  /**
+   * Moves the log's start, durably. Until then nobody is told of it: who removed segments by a start that
+   * a crash takes back would leave a log without its first records.
+   */
   async moveStart(logStartOffset: Offset): Promise<void> {
-    this.#logStartOffset = logStartOffset
+    this.#recordedStart = toOffset(Math.max(this.#recordedStart, logStartOffset))
     await this.#syncPoint()
+    this.#logStartOffset = toOffset(Math.max(this.#logStartOffset, logStartOffset))
   }
 
   /** At a clean stop: everything a clean start needs, on disk. */
@@ -199,7 +206,7 @@ export class LogTail {
       segmentBaseOffset: this.#segments.active.baseOffset,
       position: this.#flushedPosition,
       flushedOffset: this.#flushedOffset,
-      logStartOffset: this.#logStartOffset,
+      logStartOffset: this.#recordedStart,
       lastAppendMs: this.#segments.active.lastAppendMs,
     })
   }
