@@ -57,10 +57,16 @@ interface Rule {
 export class FaultPlan {
   readonly #calls: DiskCall[] = []
   readonly #rules: Rule[] = []
+  readonly #struck: DiskCall[] = []
 
   /** Every call so far, in order. */
   get calls(): readonly DiskCall[] {
     return this.#calls
+  }
+
+  /** The calls that were made to fail, in order. */
+  get struck(): readonly DiskCall[] {
+    return this.#struck
   }
 
   /** The n-th call from now (the next is 1) of those that `which` takes fails with `code`. */
@@ -109,6 +115,7 @@ export class FaultPlan {
         struck ??= rule.fault
       }
     }
+    if (struck !== undefined && struck !== 'halt') this.#struck.push(call)
     return struck
   }
 
