@@ -30,11 +30,11 @@ export async function sendDocs(request: FastifyRequest, reply: FastifyReply): Pr
 async function createPage(): Promise<FastifyInstance> {
   const app = Fastify({ logger: false, exposeHeadRoutes: false })
   app.setNotFoundHandler((_request, reply) => {
-    const error = new ApiError('ROUTE_NOT_FOUND', 'the page has no such file')
+    const error = new ApiError('RESOURCE_NOT_FOUND', 'the page has no such file')
     return reply
       .code(404)
       .header('content-type', PROBLEM_TYPE)
-      .send(renderJson(toProblem(error), false))
+      .send(Buffer.from(renderJson(toProblem(error), false)))
   })
   // The page reads /openapi.json itself; the plugin only insists that there is a document.
   await app.register(swagger, {
