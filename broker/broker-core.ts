@@ -65,8 +65,9 @@ export class BrokerCore {
     this.#held = opened.held
     this.#store = opened.store
     this.metadata = opened.metadata
-    this.producerIds = new ProducerIds(opened.store)
     this.replicas = createReplicaManager(settings, dependencies, opened.logs)
+    const checkRoom = () => this.replicas.diskReserve.check()
+    this.producerIds = new ProducerIds({ store: opened.store, checkRoom })
     this.topics = new TopicService({
       store: opened.store,
       logs: {
@@ -77,6 +78,7 @@ export class BrokerCore {
       logger: dependencies.logger,
       image: () => this.metadata.image,
       newTopicId: dependencies.newUuid,
+      checkRoom,
       settings,
     })
   }

@@ -22,19 +22,22 @@ export interface ProducerIdentity {
 
 export class ProducerIds {
   readonly #store: ClusterStore
+  readonly #checkRoom: () => void
   /** Invariant: ids in [#nextId, #blockEnd) are ours alone and none of them was handed out. */
   #nextId = 0
   #blockEnd = 0
   #allocation: Promise<void> | undefined
 
-  constructor(store: ClusterStore) {
-    this.#store = store
+  /** `checkRoom` throws while the disk is too full to write the metadata of a new block. */
+  constructor(options: { store: ClusterStore; checkRoom(): void }) {
+    this.#store = options.store
+    this.#checkRoom = options.checkRoom
   }
 
   /**
    * A producer id nobody has had. Callers that find the block used up share one allocation.
    *
-   * @throws ApiError KAFKA_STORAGE_ERROR or BROKER_BUSY when no block could be had.
+   * @throws ApiError KAFKA_STORAGE_ERROR, DISK_FULL or BROKER_BUSY when no block could be had.
    */
   async next(): Promise<ProducerIdentity> {
     while (this.#nextId === this.#blockEnd) {
@@ -49,6 +52,7 @@ export class ProducerIds {
   }
 
   async #allocate(): Promise<void> {
+    this.#checkRoom()
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
       const [entry] = await this.#store.read(PRODUCER_IDS_KEY)
       const start = entry === undefined ? 0 : parseCounter(entry.value)

@@ -67,7 +67,9 @@ export class FileClusterStore implements ClusterStore {
   #queue: Accepted[] = []
   /** Rises with every transaction and is in the file, so no version comes again. */
   #version: number
-  #writing: Promise<void> | undefined
+  #isWriting = false
+  /** Resolves when the last writing so far has ended. */
+  #written: Promise<void> = Promise.resolve()
   #failure: StorageError | undefined
 
   private constructor(options: FileStoreOptions, version: number, entries: readonly Entry[]) {
@@ -108,9 +110,7 @@ export class FileClusterStore implements ClusterStore {
       const version = this.#version
       for (const event of changes) applyTo(this.#accepted, event, version)
       this.#queue.push({ changes, version, resolve, reject })
-      this.#writing ??= this.#writeQueue().finally(() => {
-        this.#writing = undefined
-      })
+      if (!this.#isWriting) this.#written = this.#writeQueue()
     })
   }
 
@@ -121,7 +121,7 @@ export class FileClusterStore implements ClusterStore {
   }
 
   async close(): Promise<void> {
-    await this.#writing
+    await this.#written
     this.#failure ??= new StorageError('KAFKA_STORAGE_ERROR', 'the metadata store is closed')
     this.#watchers.clear()
   }
@@ -138,7 +138,9 @@ export class FileClusterStore implements ClusterStore {
     )
   }
 
+  /** Nothing may come between finding the queue empty and saying that nobody writes. */
   async #writeQueue(): Promise<void> {
+    this.#isWriting = true
     while (this.#queue.length > 0) {
       const group = this.#queue
       this.#queue = []
@@ -150,6 +152,7 @@ export class FileClusterStore implements ClusterStore {
       }
       for (const accepted of group) this.#publish(accepted)
     }
+    this.#isWriting = false
   }
 
   async #write(): Promise<void> {

@@ -5,6 +5,8 @@
  */
 
 import { ApiError } from '../../client/api/errors.ts'
+import { StorageError } from '../../storage/errors.ts'
+import { fileErrorCode, isDiskFull } from '../../storage/file/file-system.ts'
 import type { Logger } from '../../storage/logger.ts'
 import type { ClusterImage, TopicImage } from '../cluster/cluster-image.ts'
 import { type ClusterStore, VersionConflict } from '../cluster/cluster-store.ts'
@@ -54,6 +56,8 @@ export interface TopicServiceOptions {
   image(): ClusterImage
   /** A new topic id. */
   newTopicId(): string
+  /** Throws while the disk is too full to begin anything new. */
+  checkRoom(): void
   readonly settings: {
     readonly numPartitions: number
     readonly defaultReplicationFactor: number
@@ -150,11 +154,12 @@ export class TopicService {
       const image = this.#activeImage(name)
       const config = changedConfig(image.config, request.config ?? {})
       const partitions = this.#partitionsAfter(image, request.partitions)
+      if (partitions > image.partitions) this.#options.checkRoom()
       const release = this.#limits.hold(0, partitions - (image.growingTo ?? image.partitions))
       try {
         await this.#lifecycle.alter(image, config, partitions)
       } catch (error) {
-        throw conflictOf(error, 'INVALID_UPDATE_VERSION', name)
+        throw apiErrorOf(error, 'INVALID_UPDATE_VERSION', name)
       } finally {
         release()
       }
@@ -176,7 +181,7 @@ export class TopicService {
       try {
         await this.#lifecycle.delete(image)
       } catch (error) {
-        throw conflictOf(error, 'INVALID_UPDATE_VERSION', name)
+        throw apiErrorOf(error, 'INVALID_UPDATE_VERSION', name)
       }
     })
   }
@@ -229,13 +234,14 @@ export class TopicService {
     const { name } = wanted
     const remains = this.#options.image().topics.get(name)
     if (remains?.state === 'active') throw alreadyExists(name)
-    // Nobody works on it in this lane: an earlier attempt failed half way.
-    if (remains !== undefined) await this.#lifecycle.delete(remains)
-    const release = this.#limits.hold(1, wanted.partitions)
+    // Anything else is left of an attempt that failed half way: nobody else works in this lane.
+    this.#options.checkRoom()
     try {
+      if (remains !== undefined) await this.#lifecycle.delete(remains)
+      const release = this.#limits.hold(1, wanted.partitions)
       await this.#lifecycle.create(wanted, release)
     } catch (error) {
-      throw conflictOf(error, 'TOPIC_ALREADY_EXISTS', name)
+      throw apiErrorOf(error, 'TOPIC_ALREADY_EXISTS', name)
     }
     return this.require(name)
   }
@@ -299,16 +305,28 @@ function existsOtherwise(name: string, differences: readonly TopicDifference[]):
   })
 }
 
-/** Another broker was faster; any other error stays as it is. */
-function conflictOf(
+/**
+ * What went wrong with the durable steps, for the client: `conflict` where another broker was faster,
+ * the disk's own errors without their paths.
+ */
+function apiErrorOf(
   error: unknown,
-  code: 'TOPIC_ALREADY_EXISTS' | 'INVALID_UPDATE_VERSION',
+  conflict: 'TOPIC_ALREADY_EXISTS' | 'INVALID_UPDATE_VERSION',
   name: string,
 ): unknown {
-  if (!(error instanceof VersionConflict)) return error
-  if (code === 'TOPIC_ALREADY_EXISTS') return alreadyExists(name)
+  if (error instanceof VersionConflict) {
+    if (conflict === 'TOPIC_ALREADY_EXISTS') return alreadyExists(name)
+    const detail = `topic ${name} was changed by somebody else meanwhile; look, then repeat`
+    return new ApiError(conflict, detail)
+  }
+  const isTyped = error instanceof ApiError || error instanceof StorageError
+  if (isTyped || fileErrorCode(error) === undefined) return error
+  const code = isDiskFull(error) ? 'DISK_FULL' : 'KAFKA_STORAGE_ERROR'
   return new ApiError(
     code,
-    `topic ${name} was changed by somebody else meanwhile; look, then repeat`,
+    `the disk failed (${fileErrorCode(error)}) while topic ${name} changed`,
+    {
+      cause: error,
+    },
   )
 }
