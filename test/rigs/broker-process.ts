@@ -12,6 +12,7 @@ const BIN = join(import.meta.dirname, '../../cli/bin.js')
 const READY_LINE = /^listening on (http:\/\/\S+)$/m
 /** The most of its log that is kept for a failure's message. */
 const LOG_CHARACTERS_KEPT = 16_384
+const START_MS_MAX = 60_000
 
 export interface BrokerProcessOptions {
   readonly dataDir: string
@@ -30,10 +31,12 @@ export class BrokerProcess implements AsyncDisposable {
   readonly #exited: Promise<number | NodeJS.Signals | null>
   #log = ''
   #url = ''
+  /** Rejects, with the broker's log, if it ends or takes too long. */
+  readonly ready: Promise<void>
   /** From the call that started the process to its line on stdout. */
   readyAfterMs = Number.NaN
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcess, startMsMax: number) {
     this.#child = child
     this.#exited = new Promise((resolve) => {
       child.on('exit', (code, signal) => resolve(code ?? signal))
@@ -41,27 +44,34 @@ export class BrokerProcess implements AsyncDisposable {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log = (this.#log + text).slice(-LOG_CHARACTERS_KEPT)
     })
+    const launchedAt = performance.now()
+    this.ready = this.#listening(startMsMax).then((url) => {
+      this.#url = url
+      this.readyAfterMs = performance.now() - launchedAt
+    })
+    // Whoever kills a broker that is still starting does not wait for it to be ready.
+    this.ready.catch(() => {})
+  }
+
+  /** Starts the process and returns at once; `ready` says when it listens. */
+  static launch(options: BrokerProcessOptions): BrokerProcess {
+    const words = ['serve', '--data-dir', options.dataDir, '--port', String(options.port ?? 0)]
+    const child = spawn(
+      process.execPath,
+      [...(options.nodeFlags ?? []), BIN, ...words, ...(options.flags ?? [])],
+      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.environment } },
+    )
+    return new BrokerProcess(child, options.startMsMax ?? START_MS_MAX)
   }
 
   /** Starts a broker and waits until it says that it listens. Rejects, with its log, if it ends instead. */
   static async start(options: BrokerProcessOptions): Promise<BrokerProcess> {
-    const words = ['serve', '--data-dir', options.dataDir, '--port', String(options.port ?? 0)]
-    const startedAt = performance.now()
-    const child = spawn(
-      process.execPath,
-      [...(options.nodeFlags ?? []), BIN, ...words, ...(options.flags ?? [])],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-        env: { ...process.env, ...options.environment },
-      },
-    )
-    const broker = new BrokerProcess(child)
-    broker.#url = await broker.#ready(options.startMsMax ?? 60_000)
-    broker.readyAfterMs = performance.now() - startedAt
+    const broker = BrokerProcess.launch(options)
+    await broker.ready
     return broker
   }
 
-  #ready(startMsMax: number): Promise<string> {
+  #listening(startMsMax: number): Promise<string> {
     return new Promise((resolve, reject) => {
       const fail = (reason: string) => {
         this.#child.kill('SIGKILL')

@@ -1,0 +1,18 @@
+/**
+ * Nothing that was acknowledged is lost when the broker is killed, and an idempotent producer's repeats
+ * never duplicate. A few kills here; `kill-9-campaign.ts` does a hundred.
+ */
+
+import { expect, test } from 'vitest'
+import { runKillTrial } from './kill-trial.ts'
+
+const KILLS = 4
+
+test('acknowledged records survive kill -9, once', async () => {
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32))
+  console.log(`kill-9 seed ${seed} (SEED=${seed} repeats it)`)
+  const verdict = await runKillTrial({ kills: KILLS, seed })
+  expect(verdict.problems).toEqual([])
+  expect(verdict).toMatchObject({ lost: 0, duplicated: 0 })
+  expect(verdict.acknowledged).toBeGreaterThan(0)
+}, 120_000)

@@ -1,0 +1,110 @@
+/** Reads a whole topic back and says how it differs from what its producers were promised. */
+
+import type { TrialProducer } from './trial-producers.ts'
+
+export interface Verdict {
+  readonly sent: number
+  readonly acknowledged: number
+  readonly found: number
+  readonly lost: number
+  readonly duplicated: number
+  /** Every broken promise in one sentence each; empty when all were kept. */
+  readonly problems: readonly string[]
+}
+
+interface Page {
+  readonly records: readonly { readonly offset: number; readonly value: string }[]
+  readonly nextOffset: number
+  readonly highWatermark: number
+}
+
+const PROBLEMS_SHOWN_MAX = 20
+
+export async function compareLogs(
+  url: string,
+  topic: string,
+  partitions: number,
+  producers: readonly TrialProducer[],
+): Promise<Verdict> {
+  const problems: string[] = []
+  let found = 0
+  let lost = 0
+  let duplicated = 0
+  for (let partition = 0; partition < partitions; partition++) {
+    const log = await readPartition(url, topic, partition, problems)
+    found += log.length
+    const offsetsOf = new Map<string, number[]>()
+    for (const { value, offset } of log) {
+      offsetsOf.set(value, [...(offsetsOf.get(value) ?? []), offset])
+    }
+    const writers = producers.filter((producer) => producer.partition === partition)
+    for (const [value, offsets] of offsetsOf) {
+      if (!writers.some((writer) => writer.sent.has(value))) {
+        problems.push(`unexpected: ${brief(value)} at ${partition}/${offsets[0]} was never sent`)
+      }
+      if (offsets.length > 1) {
+        duplicated++
+        problems.push(`duplicated: ${brief(value)} is at ${partition}/${offsets.join(' and ')}`)
+      }
+    }
+    for (const writer of writers) {
+      for (const [value, offset] of writer.acknowledged) {
+        if (offsetsOf.get(value)?.includes(offset) === true) continue
+        lost++
+        const where = offsetsOf.get(value)?.join() ?? 'nowhere'
+        problems.push(`lost: ${brief(value)}, acknowledged at ${partition}/${offset}, is ${where}`)
+      }
+      problems.push(...disorder(writer, log))
+    }
+  }
+  const acknowledged = producers.reduce((sum, producer) => sum + producer.acknowledged.size, 0)
+  const sent = producers.reduce((sum, producer) => sum + producer.sent.size, 0)
+  if (acknowledged === 0) problems.push('nothing was acknowledged: the trial proves nothing')
+  const shown = problems.slice(0, PROBLEMS_SHOWN_MAX)
+  return { sent, acknowledged, found, lost, duplicated, problems: shown }
+}
+
+async function readPartition(
+  url: string,
+  topic: string,
+  partition: number,
+  problems: string[],
+): Promise<{ offset: number; value: string }[]> {
+  const log: { offset: number; value: string }[] = []
+  for (let from = 0; ; ) {
+    const path = `/v1/topics/${topic}/partitions/${partition}/records`
+    const response = await fetch(`${url}${path}?from=${from}&limit=10000&maxBytes=8388608`)
+    if (response.status !== 200) throw new Error(await response.text())
+    const page = (await response.json()) as Page
+    for (const record of page.records) {
+      if (record.offset !== log.length) {
+        problems.push(
+          `offset ${record.offset} of partition ${partition} where ${log.length} follows`,
+        )
+      }
+      log.push({ offset: record.offset, value: record.value })
+    }
+    from = page.nextOffset
+    if (from >= page.highWatermark) return log
+  }
+}
+
+/** One producer's values stand in the order it sent them; an idempotent one's without a gap. */
+function disorder(writer: TrialProducer, log: readonly { value: string }[]): string[] {
+  const prefix = `p${writer.index}:`
+  const numbers = log
+    .filter(({ value }) => value.startsWith(prefix))
+    .map(({ value }) => Number(value.split(':')[1]))
+  for (const [at, number] of numbers.entries()) {
+    const before = numbers[at - 1] ?? -1
+    if (writer.isIdempotent && number !== before + 1) {
+      return [`disorder: producer ${writer.index} has ${number} after ${before}`]
+    }
+    if (number < before) return [`disorder: producer ${writer.index} has ${number} after ${before}`]
+  }
+  return []
+}
+
+function brief(value: string): string {
+  return value.length <= 24 ? value : `${value.slice(0, 24)}…`
+}
