@@ -13,7 +13,6 @@
 import { StorageError } from '../errors.ts'
 import { isDiskFull } from '../file/file-system.ts'
 import type { AppendGroup } from './append-group.ts'
-import { SyncFailure } from './durability.ts'
 import type { LogTail } from './tail.ts'
 
 /** What the log does as the appender goes along. */
@@ -107,8 +106,17 @@ export class Appender {
       await errand.run()
       errand.done()
     } catch (error) {
-      errand.failed(error)
+      errand.failed(this.#errandFailed(error))
     }
+  }
+
+  /** What is said of an errand that failed. Where there was no room the log goes on as it was. */
+  #errandFailed(error: unknown): StorageError {
+    if (error instanceof StorageError) return error
+    if (isDiskFull(error)) return diskFull(error)
+    const unknown = storageError(error, 'unknown', 'the disk reported an error')
+    this.goOffline(unknown)
+    return unknown
   }
 
   async #commit(group: AppendGroup): Promise<void> {
@@ -133,7 +141,7 @@ export class Appender {
   }
 
   async #writeFailed(group: AppendGroup, error: unknown): Promise<void> {
-    if (!isDiskFull(error) || error instanceof SyncFailure) return this.#syncFailed(group, error)
+    if (!isDiskFull(error)) return this.#syncFailed(group, error)
     const refused = [group, ...this.#takeGroups()]
     // Before the first await: whatever is appended from here on continues at the written end.
     this.#events.takenBack()
@@ -147,10 +155,7 @@ export class Appender {
       }
       return
     }
-    const full = new StorageError('DISK_FULL', 'the disk is full; nothing was appended', {
-      outcome: 'refused',
-      cause: error,
-    })
+    const full = diskFull(error)
     for (const waiting of refused) waiting.fail(full)
   }
 
@@ -165,6 +170,13 @@ export class Appender {
     this.#queue = this.#queue.filter((item) => 'run' in item)
     return groups
   }
+}
+
+function diskFull(cause: unknown): StorageError {
+  return new StorageError('DISK_FULL', 'the disk is full; nothing was changed', {
+    outcome: 'refused',
+    cause,
+  })
 }
 
 function offlineRefusal(reason: StorageError): StorageError {

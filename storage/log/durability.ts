@@ -16,6 +16,7 @@ export interface CommitGroup {
   readonly file: StorageFile
   readonly position: Position
   readonly baseOffset: Offset
+  /** The bytes from `position` on; empty when not all of them are in memory any more (relaxed flush). */
   readonly buffers: readonly Buffer[]
   /** Monotonic time of this log's previous sync: the least recently synced goes first. */
   readonly lastSyncedAtMs: number
@@ -45,7 +46,7 @@ export class OwnFileDurability implements Durability {
   }
 }
 
-/** A log's own `fdatasync` failed: whatever its error code, nobody knows what is on disk. */
+/** A sync that the log relies on failed: whatever its error code, nobody knows what is on disk. */
 export class SyncFailure extends Error {
   constructor(cause: unknown) {
     super(cause instanceof Error ? cause.message : String(cause), { cause })

@@ -133,10 +133,12 @@ export async function findByTime(
     const end = visibleBytes(segment, limit)
     const next = segments.after(segment)
     if (next !== undefined && next.baseOffset <= from) continue
-    if ((await segment.maxTimestamp()) < timestamp) continue
-    const found = await segment.whileReading(() =>
-      findInSegment(segment, timestamp, from, end, limit.offset, maxDecompressedBytes),
-    )
+    // Deleted while we looked elsewhere: its records are below the log's start by now.
+    if (!segments.has(segment)) continue
+    const found = await segment.whileReading(async () => {
+      if ((await segment.maxTimestamp()) < timestamp) return undefined
+      return findInSegment(segment, timestamp, from, end, limit.offset, maxDecompressedBytes)
+    })
     if (found !== undefined) return found
   }
   return undefined

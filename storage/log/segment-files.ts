@@ -14,6 +14,7 @@ import type { OpenFiles } from '../file/open-files.ts'
 import type { Logger } from '../logger.ts'
 import { type Offset, toPosition } from '../record/offsets.ts'
 import { BatchScanner, corruption } from './batch-scanner.ts'
+import { SyncFailure } from './durability.ts'
 import type { IndexCache } from './index-cache.ts'
 import { OffsetIndex, offsetIndexProblem } from './offset-index.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
@@ -57,12 +58,25 @@ export async function createSegment(
     await created.close()
     await files.fileSystem.syncDirectory(files.directory)
   } catch (error) {
-    await files.fileSystem.removeFile(path)
+    await undoCreation(files, path)
     throw error
   }
   const segment = openSegment(files, baseOffset, { sizeBytes: 0, lastAppendMs: nowMs })
   segment.activate(emptyIndexes(baseOffset), undefined)
   return segment
+}
+
+/**
+ * The removal must last as well: should the name come back after a power cut, it would stand below records
+ * that the segment before it took in the meantime.
+ */
+async function undoCreation(files: LogFiles, path: string): Promise<void> {
+  try {
+    await files.fileSystem.removeFile(path)
+    await files.fileSystem.syncDirectory(files.directory)
+  } catch (cause) {
+    throw new SyncFailure(cause)
+  }
 }
 
 /** A segment whose file exists. Nothing is read yet. */

@@ -32,8 +32,13 @@ export class SegmentList {
     return this.#segments.reduce((sum, segment) => sum + segment.sizeBytes, 0)
   }
 
+  /** Those there are now: what is rolled or removed while the caller waits does not disturb it. */
   [Symbol.iterator](): Iterator<Segment> {
-    return this.#segments[Symbol.iterator]()
+    return [...this.#segments][Symbol.iterator]()
+  }
+
+  has(segment: Segment): boolean {
+    return this.#segments[this.#indexOf(segment.baseOffset)] === segment
   }
 
   /** The segment whose range holds `offset`: the last one that begins at or before it, or the first. */

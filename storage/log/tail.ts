@@ -110,7 +110,7 @@ export class LogTail {
     for (const buffer of group.buffers) {
       segment.noteAppended(new RecordBatch(buffer), indexIntervalBytes, nowMs)
     }
-    this.#buffersInFlight = group.buffers
+    this.#buffersInFlight = this.hasUnflushed ? [] : group.buffers
     this.#writtenOffset = group.nextOffset
     this.#bytesSincePointSync += group.sizeBytes
   }
@@ -213,7 +213,11 @@ export class LogTail {
 
   async #syncPoint(): Promise<void> {
     await this.#recordPoint()
-    await this.#recoveryPoint.sync()
+    try {
+      await this.#recoveryPoint.sync()
+    } catch (cause) {
+      throw new SyncFailure(cause)
+    }
     this.#bytesSincePointSync = 0
   }
 }
