@@ -52,6 +52,8 @@ export class Partition {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
+  /** Node ids, the leader first. One broker is its own only replica. */
+  readonly inSyncReplicas: readonly number[]
   readonly #options: PartitionOptions
   readonly #log: PartitionLog
   readonly #wakes = new Set<() => void>()
@@ -65,6 +67,7 @@ export class Partition {
     this.topic = options.topic
     this.topicId = options.log.topicId
     this.partition = options.partition
+    this.inSyncReplicas = [options.nodeId]
     this.#options = options
     this.#log = options.log
     this.#config = options.config
@@ -106,10 +109,6 @@ export class Partition {
   get config(): TopicConfig {
     return this.#config
   }
-  /** Node ids, the leader first. */
-  get inSyncReplicas(): readonly number[] {
-    return [this.#options.nodeId]
-  }
   /** Requests woken by this partition: back at 0 when nobody waits. */
   get waiters(): number {
     return this.#wakes.size
@@ -136,7 +135,10 @@ export class Partition {
         : { expectOffset: toOffset(options.expectOffset) }),
     })
     if (!append.duplicate) this.#options.diskReserve.appended(batch.length)
-    const acknowledged = append.acknowledged.then(() => durabilityReached(append.durability, 1))
+    const replicas = this.inSyncReplicas.length
+    const acknowledged = append.acknowledged.then(() =>
+      durabilityReached(append.durability, replicas),
+    )
     // The client may be gone, or not have asked: then nobody listens, and that is no crash.
     acknowledged.catch(() => {})
     const { baseOffset, lastOffset, logAppendTime, duplicate } = append
