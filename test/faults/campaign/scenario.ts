@@ -9,15 +9,14 @@
  *     …       recover, judge
  */
 
-import { LogManager } from '../../../storage/log-manager.ts'
-import { silentLogger } from '../../../storage/logger.ts'
 import { ManualClock } from '../../rigs/clock.ts'
 import type { DiskCall } from '../../rigs/disk/fault-plan.ts'
 import { SimulatedDisk } from '../../rigs/disk/simulated-disk.ts'
 import { SeededRandom } from '../../rigs/random.ts'
+import { openEngine } from './engine.ts'
 import { BadRead, readAll } from './reader.ts'
 import { Topics } from './topics.ts'
-import { create, finishCreating, pause, remove, type Stage, work } from './workload.ts'
+import { create, finishCreating, remove, type Stage, work } from './workload.ts'
 
 export interface ScenarioResult {
   readonly seed: number
@@ -29,7 +28,6 @@ export interface ScenarioResult {
   readonly appends: number
 }
 
-const DIRECTORY = '/data'
 const LIVES_MAX = 4
 
 export async function runScenario(seed: number): Promise<ScenarioResult> {
@@ -131,7 +129,10 @@ class Scenario {
 
   async #lifetime(name: string, steps: number): Promise<void> {
     const disk = this.#disk
-    const manager = await this.#open(disk)
+    const manager = await openEngine(disk, this.#clock, {
+      appendGroupBytesMax: this.#groupBytesMax,
+      openFilesMax: this.#openFilesMax,
+    })
     const stage: Stage = {
       disk,
       manager,
@@ -154,25 +155,6 @@ class Scenario {
       }
     }
     if (disk.isAlive && stage.random.chance(0.5)) await this.#stop(stage)
-  }
-
-  #open(disk: SimulatedDisk): Promise<LogManager> {
-    return LogManager.open({
-      directory: DIRECTORY,
-      fileSystem: disk,
-      lock: disk.directoryLock,
-      owner: { pid: 1, host: 'simulated', startedAt: '2024-01-01T00:00:00Z' },
-      clock: this.#clock,
-      logger: silentLogger,
-      settings: {
-        appendGroupBytesMax: this.#groupBytesMax,
-        decompressedBytesMax: 1_048_576,
-        producerIdExpirationMs: 86_400_000,
-        producerIdsPerPartitionMax: 1_000,
-        openFilesMax: this.#openFilesMax,
-        retentionCheckIntervalMs: 2_000,
-      },
-    })
   }
 
   /** False when the start failed, as it may on a failing disk. As the broker starts: what its metadata knows is opened, what a crash left half done is finished. */
@@ -237,21 +219,9 @@ class Scenario {
     }
   }
 
-  /** A clean stop, with time passing for what waits for it. */
+  /** A clean stop leaves nothing open. */
   async #stop(stage: Stage): Promise<void> {
-    let isDone = false
-    const closed = stage.manager.close().finally(() => {
-      isDone = true
-    })
-    const passing = (async () => {
-      while (!isDone && stage.disk.isAlive) {
-        await pause(stage.random)
-        await new Promise<void>((resolve) => setImmediate(resolve))
-        this.#clock.advance(100)
-      }
-    })()
-    const isClean = await closed
-    await passing
+    const isClean = await stage.manager.close()
     if (!isClean && stage.disk.isAlive && stage.disk.faults.struck.length === 0) {
       stage.problem('a stop with nothing wrong was not clean')
     }
