@@ -10,14 +10,15 @@
 import type { Clock, Timer } from '../clock.ts'
 import { acknowledgesAfterSync, type LogConfig } from '../config.ts'
 import { StorageError } from '../errors.ts'
-import { isDiskFull } from '../file/file-system.ts'
 import { type Offset, toOffset, toPosition } from '../record/offsets.ts'
 import type { RecordBatch } from '../record/record-batch.ts'
-import { AppendGroup } from './append-group.ts'
+import type { AppendGroup } from './append-group.ts'
+import { AppendLine } from './append-line.ts'
 import { Appender, type AppenderEvents } from './appender.ts'
 import { validateProducedBatch } from './batch-validator.ts'
 import type { Durability } from './durability.ts'
 import type { OpenedLog } from './log-open.ts'
+import { LogPrefix } from './log-prefix.ts'
 import {
   findByTime,
   outOfRange,
@@ -25,10 +26,9 @@ import {
   readBatches,
   type TimedOffset,
 } from './log-reader.ts'
-import { RELATIVE_OFFSET_MAX } from './offset-index.ts'
 import type { ProducerState } from './producer-state.ts'
-import { deletablePrefix, isExpired, type RetentionRule, type SegmentAge } from './retention.ts'
-import { type LogFiles, retireSegment } from './segment-files.ts'
+import type { RetentionRule } from './retention.ts'
+import type { LogFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
 import { LogTail } from './tail.ts'
 
@@ -81,26 +81,19 @@ export class Log {
   readonly partition: number
   readonly #files: LogFiles
   readonly #clock: Clock
-  readonly #groupBytesMax: number
   readonly #maxDecompressedBytes: number
   readonly #segments: SegmentList
   readonly #producers: ProducerState
   readonly #tail: LogTail
   readonly #appender: Appender
   readonly #listeners = new Set<() => void>()
-  /** Deleted segments whose files are not removed yet, each with the way to do it now. */
-  readonly #retired = new Map<Timer, () => Promise<void>>()
+  readonly #line: AppendLine
+  readonly #prefix: LogPrefix
   #config: LogConfig
   #leaderEpoch = -1
   #isClosed = false
   /** Invariant: highWatermark <= writtenOffset <= logEndOffset; the high watermark never falls. */
-  #logEndOffset: Offset
   #highWatermark: Offset
-  #lastGroup: AppendGroup | undefined
-  /** Groups not yet acknowledged, oldest first: what a duplicate may have to wait for. */
-  #pending: AppendGroup[] = []
-  /** The active segment as it will be when everything enqueued is written: decides rolls at once. */
-  #projected: { baseOffset: Offset; sizeBytes: number; firstAppendMs: number }
   #flushTimer: Timer | undefined
 
   constructor(options: LogOptions, opened: OpenedLog) {
@@ -110,15 +103,24 @@ export class Log {
     this.#files = options.files
     this.#config = options.config
     this.#clock = options.clock
-    this.#groupBytesMax = options.groupBytesMax
     this.#maxDecompressedBytes = options.maxDecompressedBytes
     this.#segments = opened.segments
     this.#producers = opened.producers
-    this.#logEndOffset = opened.endOffset
     this.#highWatermark = opened.endOffset
     this.#tail = new LogTail({ ...options, ...opened })
     this.#appender = new Appender(this.#tail, this.#appenderEvents(), () => this.#config)
-    this.#projected = this.#activeAsWritten()
+    this.#line = new AppendLine(
+      this.#appender,
+      options.groupBytesMax,
+      opened.endOffset,
+      opened.segments.active,
+    )
+    this.#prefix = new LogPrefix({
+      ...options,
+      segments: opened.segments,
+      tail: this.#tail,
+      appender: this.#appender,
+    })
   }
 
   get config(): LogConfig {
@@ -132,7 +134,7 @@ export class Log {
 
   /** The offset the next appended record gets. */
   get logEndOffset(): Offset {
-    return this.#logEndOffset
+    return this.#line.endOffset
   }
 
   /** Everything below it is in the segment files; with relaxed flush that is what readers may see. */
@@ -205,17 +207,14 @@ export class Log {
     const batch = this.#validated(buffer, options, nowMs)
     const duplicate = batch.producerId < 0 ? undefined : this.#producers.check(batch)
     if (duplicate !== undefined) {
-      const original = this.#pending.find(({ nextOffset }) => nextOffset > duplicate.lastOffset)
+      const original = this.#line.pendingWith(duplicate.lastOffset)
       return { ...this.#reply(duplicate, batch, original), duplicate: true }
     }
     this.#requireOffset(options.expectOffset)
-    batch.assign(this.#logEndOffset, this.#leaderEpoch)
-    const baseOffset = this.#logEndOffset
+    const baseOffset = this.#line.endOffset
+    batch.assign(baseOffset, this.#leaderEpoch)
     const { nextOffset, lastOffset } = batch
-    const group = this.#groupFor(buffer, nextOffset, nowMs)
-    group.add(buffer, nextOffset)
-    this.#projected.sizeBytes += buffer.length
-    this.#logEndOffset = nextOffset
+    const group = this.#line.join(buffer, nextOffset, this.#config, nowMs)
     if (batch.producerId >= 0) {
       this.#producers.update(batch, lastOffset, nowMs, this.#tail.flushedOffset)
     }
@@ -259,8 +258,7 @@ export class Log {
     if (before > this.logStartOffset) {
       // A durable start must not lie beyond what a power cut leaves of the log (relaxed flush).
       if (before > this.flushedOffset) await this.flush()
-      await this.#moveStart(before)
-      await this.#removeBelowStart()
+      await this.#prefix.deleteTo(before, this.#config)
     }
     return this.logStartOffset
   }
@@ -269,23 +267,13 @@ export class Log {
   async applyRetention(trustsClock: boolean): Promise<number> {
     if (this.isOffline || this.#isClosed) return 0
     const rule = this.#retentionRule(trustsClock)
-    const active = this.#segments.active
-    const activeAge = {
-      maxTimestamp: await active.maxTimestamp(),
-      lastAppendMs: active.lastAppendMs,
-    }
-    if (active.sizeBytes > 0 && isExpired(activeAge, rule)) await this.roll()
-    const closed = await Promise.all(this.#segments.closed.map((segment) => this.#ageOf(segment)))
-    const count = deletablePrefix(closed, this.#segments.active.sizeBytes, rule)
-    if (count === 0) return 0
-    const start = toOffset(closed[count - 1]!.nextOffset)
-    if (start > this.logStartOffset) await this.#moveStart(start)
-    return await this.#removeBelowStart()
+    if (await this.#prefix.isActiveExpired(rule)) await this.roll()
+    return await this.#prefix.deleteOld(rule, this.#config)
   }
 
   /** Closes the active segment, unless it is empty, and begins the next. */
   roll(): Promise<void> {
-    this.#projected = { baseOffset: this.#logEndOffset, sizeBytes: 0, firstAppendMs: -1 }
+    this.#line.segmentEnds()
     return this.#appender.exclusively(() => this.#tail.roll())
   }
 
@@ -336,11 +324,7 @@ export class Log {
     this.#flushTimer?.cancel()
     await this.#appender.exclusively(() => RESOLVED).catch(() => {})
     this.#notify()
-    const removals = [...this.#retired].map(([timer, removeNow]) => {
-      timer.cancel()
-      return removeNow()
-    })
-    await Promise.all(removals)
+    await this.#prefix.release()
     await this.#tail.close()
     for (const segment of this.#segments) this.#files.indexCache.forget(segment)
   }
@@ -373,44 +357,15 @@ export class Log {
   }
 
   #requireOffset(expected: Offset | undefined): void {
-    if (expected === undefined || expected === this.#logEndOffset) return
+    if (expected === undefined || expected === this.#line.endOffset) return
     throw new StorageError(
       'OFFSET_MISMATCH',
-      `expected offset ${expected}, but the next offset is ${this.#logEndOffset}`,
-      { outcome: 'refused', values: { expectOffset: expected, logEndOffset: this.#logEndOffset } },
+      `expected offset ${expected}, but the next offset is ${this.#line.endOffset}`,
+      {
+        outcome: 'refused',
+        values: { expectOffset: expected, logEndOffset: this.#line.endOffset },
+      },
     )
-  }
-
-  /** The group the batch goes into: the last one in line if it may grow by it, else a new one. */
-  #groupFor(buffer: Buffer, nextOffset: Offset, nowMs: number): AppendGroup {
-    const waitsForSync = acknowledgesAfterSync(this.#config)
-    const rollsFirst = this.#mustRoll(buffer.length, nextOffset, nowMs)
-    const last = this.#lastGroup
-    if (
-      !rollsFirst &&
-      this.#appender.canGrow(last) &&
-      last.waitsForSync === waitsForSync &&
-      last.sizeBytes + buffer.length <= this.#groupBytesMax
-    ) {
-      return last
-    }
-    const group = new AppendGroup({ baseOffset: this.#logEndOffset, rollsFirst, waitsForSync })
-    this.#lastGroup = group
-    this.#pending.push(group)
-    this.#appender.enqueue(group)
-    return group
-  }
-
-  #mustRoll(bytes: number, nextOffset: Offset, nowMs: number): boolean {
-    const { sizeBytes, firstAppendMs, baseOffset } = this.#projected
-    const isFull = sizeBytes + bytes > this.#config.segmentBytes
-    const isOld = nowMs - firstAppendMs > this.#config.segmentMs
-    const isOutOfReach = nextOffset - baseOffset > RELATIVE_OFFSET_MAX
-    const mustRoll = sizeBytes > 0 && (isFull || isOld || isOutOfReach)
-    if (mustRoll)
-      this.#projected = { baseOffset: this.#logEndOffset, sizeBytes: 0, firstAppendMs: -1 }
-    if (this.#projected.firstAppendMs < 0) this.#projected.firstAppendMs = nowMs
-    return mustRoll
   }
 
   #reply(
@@ -441,15 +396,11 @@ export class Log {
       },
       flushed: () => this.#flushed(),
       takenBack: () => {
-        this.#logEndOffset = this.#tail.writtenOffset
-        this.#producers.truncate(this.#logEndOffset)
-        this.#projected = this.#activeAsWritten()
-        this.#lastGroup = undefined
-        this.#pending = []
+        this.#line.takeBack(this.#tail.writtenOffset, this.#segments.active)
+        this.#producers.truncate(this.#tail.writtenOffset)
       },
       wentOffline: () => {
-        this.#logEndOffset = this.#tail.writtenOffset
-        this.#pending = []
+        this.#line.takeBack(this.#tail.writtenOffset, this.#segments.active)
         this.#notify()
       },
     }
@@ -472,7 +423,7 @@ export class Log {
   }
 
   #raiseHighWatermark(offset: Offset): void {
-    while (this.#pending.length > 0 && this.#pending[0]!.nextOffset <= offset) this.#pending.shift()
+    this.#line.acknowledgedTo(offset)
     if (offset <= this.#highWatermark) return
     this.#highWatermark = offset
     this.#notify()
@@ -491,11 +442,6 @@ export class Log {
     return { offset, segment, position }
   }
 
-  #activeAsWritten(): { baseOffset: Offset; sizeBytes: number; firstAppendMs: number } {
-    const { baseOffset, sizeBytes, firstAppendMs } = this.#segments.active
-    return { baseOffset, sizeBytes, firstAppendMs }
-  }
-
   #retentionRule(trustsClock: boolean): RetentionRule {
     return {
       retentionMs: this.#config.retentionMs,
@@ -504,50 +450,5 @@ export class Log {
       now: this.#clock.now(),
       trustsClock,
     }
-  }
-
-  async #ageOf(segment: SegmentList['active']): Promise<SegmentAge> {
-    return {
-      sizeBytes: segment.sizeBytes,
-      nextOffset: this.#segments.after(segment)?.baseOffset ?? this.#logEndOffset,
-      maxTimestamp: await segment.maxTimestamp(),
-      lastAppendMs: segment.lastAppendMs,
-    }
-  }
-
-  async #moveStart(start: Offset): Promise<void> {
-    try {
-      await this.#tail.moveStart(start)
-    } catch (error) {
-      const reason = `the start of the log could not be moved: ${error}`
-      const failure = new StorageError('KAFKA_STORAGE_ERROR', reason, { cause: error })
-      if (!isDiskFull(error)) this.#appender.goOffline(failure)
-      throw failure
-    }
-  }
-
-  /** The log's start is durable: what lies below it may go. */
-  async #removeBelowStart(): Promise<number> {
-    const { closed } = this.#segments
-    const start = this.logStartOffset
-    const count = closed.filter(
-      (segment) => this.#segments.after(segment)!.baseOffset <= start,
-    ).length
-    const removed = this.#segments.removePrefix(count)
-    for (const segment of removed) {
-      this.#removeLater(await retireSegment(this.#files, segment))
-    }
-    return removed.length
-  }
-
-  #removeLater(remove: () => Promise<void>): void {
-    const removeNow = () => {
-      this.#retired.delete(timer)
-      return remove().catch((error) => {
-        this.#files.logger.warn({ error }, 'the files of a deleted segment could not be removed')
-      })
-    }
-    const timer = this.#clock.after(this.#config.fileDeleteDelayMs, removeNow)
-    this.#retired.set(timer, removeNow)
   }
 }
