@@ -136,9 +136,17 @@ function contentOf(content: Readonly<Record<string, Content>>): Json {
   )
 }
 
-/** A schema as JSON has it: TypeBox's symbols and our `x-error` are no business of a reader. */
+/**
+ * A schema as JSON Schema 2020-12 has it: without TypeBox's symbols and our `x-error`, and with tuples
+ * in `prefixItems`, which TypeBox writes in the older way.
+ */
 function plain(schema: TSchema): Json {
   return JSON.parse(
-    JSON.stringify(schema, (name, value) => (name === 'x-error' ? undefined : value)),
+    JSON.stringify(schema, (name, value) => {
+      if (name === 'x-error' || name === 'additionalItems') return undefined
+      if (!Array.isArray(value?.items)) return value
+      const { items, ...rest } = value
+      return { ...rest, prefixItems: items }
+    }),
   ) as Json
 }

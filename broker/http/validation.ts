@@ -6,9 +6,9 @@
  * Every error names the field, the value and what is allowed.
  */
 
-import { Kind, type Static, type TObject, type TSchema } from '@sinclair/typebox'
-import { type TypeCheck, TypeCompiler, type ValueError } from '@sinclair/typebox/compiler'
-import { ValueErrorType } from '@sinclair/typebox/errors'
+import { createRequire } from 'node:module'
+import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type * as Compiler from '@sinclair/typebox/compiler'
 import { ApiError, isErrorCode } from '../../client/api/errors.ts'
 
 /** What a value was part of, for the error. */
@@ -16,11 +16,20 @@ export type Place = 'path parameter' | 'query parameter' | 'field'
 
 const SHOWN_CHARACTERS_MAX = 80
 
+/** Loaded when the first value is checked: a broker that starts has none yet. */
+let compiler: typeof Compiler | undefined
+const require = createRequire(import.meta.url)
+
+function compile<Schema extends TSchema>(schema: Schema): Compiler.TypeCheck<Schema> {
+  compiler ??= require('@sinclair/typebox/compiler') as typeof Compiler
+  return compiler.TypeCompiler.Compile(schema)
+}
+
 /** A schema's check, compiled on first use. */
 export class Check<Schema extends TSchema> {
   readonly schema: Schema
   readonly #place: Place
-  #compiled: TypeCheck<Schema> | undefined
+  #compiled: Compiler.TypeCheck<Schema> | undefined
 
   constructor(schema: Schema, place: Place) {
     this.schema = schema
@@ -29,7 +38,7 @@ export class Check<Schema extends TSchema> {
 
   /** Passes a value that fits; throws ApiError with the first thing that does not. */
   passes(value: unknown): Static<Schema> {
-    this.#compiled ??= TypeCompiler.Compile(this.schema)
+    this.#compiled ??= compile(this.schema)
     if (this.#compiled.Check(value)) return value as Static<Schema>
     const error = this.#compiled.Errors(value).First()
     throw error === undefined
@@ -37,15 +46,18 @@ export class Check<Schema extends TSchema> {
       : this.#describe(error)
   }
 
-  #describe(error: ValueError): ApiError {
+  #describe(error: Compiler.ValueError): ApiError {
     const field = fieldName(error.path)
     const name = field === '' ? 'the body' : `${this.#place} ${field}`
     const options = field === '' ? {} : { extensions: { field } }
-    if (error.type === ValueErrorType.ObjectAdditionalProperties) {
+    if (error.type === compiler?.ValueErrorType.ObjectAdditionalProperties) {
       const known = knownNames(this.schema, error.path)
       return new ApiError('INVALID_REQUEST', `${name} is not known here${known}`, options)
     }
-    if (error.type === ValueErrorType.ObjectRequiredProperty || error.value === undefined) {
+    if (
+      error.type === compiler?.ValueErrorType.ObjectRequiredProperty ||
+      error.value === undefined
+    ) {
       return new ApiError('INVALID_REQUEST', `${name} is required`, options)
     }
     const code = error.schema['x-error']
@@ -70,14 +82,14 @@ function fieldName(path: string): string {
 
 /** The names that would have been fine beside an unknown one, when they are few enough to list. */
 function knownNames(schema: TSchema, path: string): string {
-  if (path.split('/').length !== 2 || schema[Kind] !== 'Object') return ''
+  if (path.split('/').length !== 2 || schema.type !== 'object') return ''
   const names = Object.keys(propertiesOf(schema))
   return names.length === 0 ? '; there are none' : `; known: ${names.join(', ')}`
 }
 
 /** The members of an object's schema; every path and query is an object. */
 function propertiesOf(schema: TSchema): Readonly<Record<string, TSchema | undefined>> {
-  return (schema as TObject).properties
+  return (schema as Partial<TObject>).properties ?? {}
 }
 
 /** A client's value, as JSON, cut, without anything a terminal would act on. */

@@ -1,8 +1,8 @@
 /** The routes of a broker's operation: health, cluster, metrics, documentation. */
 
-import { Type } from '@sinclair/typebox'
 import { HTML_TYPE, JSON_TYPE, TEXT_TYPE } from '../media-types.ts'
 import { defineRoute, strictObject } from '../route.ts'
+import { Type } from '../schema.ts'
 import { ClusterDescription } from '../schemas/cluster.ts'
 
 const Status = (status: string) => strictObject({ status: Type.Literal(status) })

@@ -1,6 +1,5 @@
 /** The routes that write and read records. */
 
-import { Type } from '@sinclair/typebox'
 import {
   BATCHES_TYPE,
   BYTES_TYPE,
@@ -10,6 +9,7 @@ import {
   NDJSON_TYPE,
 } from '../media-types.ts'
 import { defineRoute } from '../route.ts'
+import { Type } from '../schema.ts'
 import {
   Acks,
   FetchEnvelope,

@@ -1,8 +1,8 @@
 /** The routes of topics and of idempotent producers. */
 
-import { Type } from '@sinclair/typebox'
 import { JSON_TYPE } from '../media-types.ts'
 import { defineRoute, strictObject } from '../route.ts'
+import { Type } from '../schema.ts'
 import {
   Offset,
   PartitionNumber,

@@ -1,7 +1,7 @@
 /** What a cluster looks like from outside. */
 
-import { Type } from '@sinclair/typebox'
 import { strictObject } from '../route.ts'
+import { Type } from '../schema.ts'
 import { BrokerId } from './scalars.ts'
 
 export const ClusterDescription = strictObject({

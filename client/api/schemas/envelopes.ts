@@ -3,8 +3,9 @@
  * the record batches as raw bytes, in the envelope's order, each as long as the envelope says.
  */
 
-import { type Static, Type } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { strictObject } from '../route.ts'
+import { Type } from '../schema.ts'
 import { TIMEOUT_MS_MAX, WAIT_MS_MAX } from './records.ts'
 import {
   BrokerId,

@@ -1,7 +1,7 @@
 /** The problem document, as OpenAPI shows it. It is written by `errors.ts`. */
 
-import { Type } from '@sinclair/typebox'
 import { ERRORS } from '../errors.ts'
+import { Type } from '../schema.ts'
 
 export const Problem = Type.Object(
   {

@@ -3,8 +3,9 @@
  * text by the broker itself, so that values are stored as sent; the schemas here say their shape.
  */
 
-import { type Static, Type } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { strictObject } from '../route.ts'
+import { Type } from '../schema.ts'
 import { Durability, ErrorName, Offset, PartitionNumber, Timestamp, TopicName } from './scalars.ts'
 
 /** Records in one page, at most and by default. */

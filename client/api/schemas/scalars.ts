@@ -3,7 +3,7 @@
  * for a value that does not fit, where it is another than INVALID_REQUEST.
  */
 
-import { Type } from '@sinclair/typebox'
+import { Type } from '../schema.ts'
 
 const INT32_MAX = 2 ** 31 - 1
 const SAFE_MAX = Number.MAX_SAFE_INTEGER

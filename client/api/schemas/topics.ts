@@ -1,7 +1,8 @@
 /** The documents of topics: creating, listing, describing, changing them, and their offsets. */
 
-import { type Static, Type } from '@sinclair/typebox'
+import type { Static } from '@sinclair/typebox'
 import { strictObject } from '../route.ts'
+import { Type } from '../schema.ts'
 import {
   BrokerId,
   Bytes,
