@@ -11,12 +11,17 @@ import type { Clock, Timer } from '../clock.ts'
 import { acknowledgesAfterSync, type LogConfig } from '../config.ts'
 import { StorageError } from '../errors.ts'
 import { type Offset, toOffset, toPosition } from '../record/offsets.ts'
-import type { RecordBatch } from '../record/record-batch.ts'
-import type { AppendGroup } from './append-group.ts'
 import { AppendLine } from './append-line.ts'
 import { Appender, type AppenderEvents } from './appender.ts'
-import { validateProducedBatch } from './batch-validator.ts'
 import type { Durability } from './durability.ts'
+import {
+  type AppendOptions,
+  appendReply,
+  type LogAppend,
+  notWritable,
+  requireOffset,
+  validatedBatch,
+} from './log-append.ts'
 import type { OpenedLog } from './log-open.ts'
 import { LogPrefix } from './log-prefix.ts'
 import {
@@ -31,28 +36,6 @@ import type { RetentionRule } from './retention.ts'
 import type { LogFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
 import { LogTail } from './tail.ts'
-
-/** What an append was given at once; the rest of its fate is in `acknowledged`. */
-export interface LogAppend {
-  readonly baseOffset: Offset
-  readonly lastOffset: Offset
-  /** The timestamp every record got under `LogAppendTime`; -1 under `CreateTime`. */
-  readonly logAppendTime: number
-  /** A repeat of a batch that is already in the log: the offsets are those of its first append. */
-  readonly duplicate: boolean
-  /** What `acknowledged` means when it resolves. */
-  readonly durability: 'written' | 'flushed'
-  /** Rejects with a `StorageError` whose `outcome` is set. */
-  readonly acknowledged: Promise<void>
-}
-
-export interface AppendOptions {
-  /** Append only if the batch gets exactly this offset. */
-  readonly expectOffset?: Offset
-  /** Refuse records without a key (compacted topics). */
-  readonly requireKey?: boolean
-  readonly maxDecompressedBytes: number
-}
 
 export interface LogRead {
   /** Whole batches; the first one holds the offset asked for. */
@@ -203,22 +186,24 @@ export class Log {
    */
   append(buffer: Buffer, options: AppendOptions): LogAppend {
     this.#requireWritable()
+    const { flushedOffset } = this
     const nowMs = this.#clock.now()
-    const batch = this.#validated(buffer, options, nowMs)
+    const batch = validatedBatch(buffer, this.#config, options, nowMs)
     const duplicate = batch.producerId < 0 ? undefined : this.#producers.check(batch)
     if (duplicate !== undefined) {
       const original = this.#line.pendingWith(duplicate.lastOffset)
-      return { ...this.#reply(duplicate, batch, original), duplicate: true }
+      return appendReply(duplicate, batch, original, { duplicate: true, flushedOffset })
     }
-    this.#requireOffset(options.expectOffset)
     const baseOffset = this.#line.endOffset
+    requireOffset(options.expectOffset, baseOffset)
     batch.assign(baseOffset, this.#leaderEpoch)
     const { nextOffset, lastOffset } = batch
     const group = this.#line.join(buffer, nextOffset, this.#config, nowMs)
     if (batch.producerId >= 0) {
-      this.#producers.update(batch, lastOffset, nowMs, this.#tail.flushedOffset)
+      this.#producers.update(batch, lastOffset, nowMs, flushedOffset)
     }
-    return this.#reply({ baseOffset, lastOffset }, batch, group)
+    const place = { baseOffset, lastOffset }
+    return appendReply(place, batch, group, { duplicate: false, flushedOffset })
   }
 
   /**
@@ -331,57 +316,8 @@ export class Log {
 
   #requireWritable(): void {
     const reason = this.#isClosed ? 'it is being closed' : this.offlineReason
-    if (reason === undefined) return
-    const code = this.#isClosed ? 'NOT_LEADER_OR_FOLLOWER' : 'KAFKA_STORAGE_ERROR'
-    throw new StorageError(code, `${this.topic}-${this.partition} takes no records: ${reason}`, {
-      outcome: 'refused',
-    })
-  }
-
-  #validated(buffer: Buffer, options: AppendOptions, nowMs: number): RecordBatch {
-    const { batch } = validateProducedBatch(buffer, {
-      maxMessageBytes: this.#config.maxMessageBytes,
-      maxDecompressedBytes: options.maxDecompressedBytes,
-      timestampType: this.#config.messageTimestampType,
-      timestampBeforeMaxMs: this.#config.messageTimestampBeforeMaxMs,
-      timestampAfterMaxMs: this.#config.messageTimestampAfterMaxMs,
-      now: nowMs,
-      requireKey: options.requireKey ?? false,
-    })
-    if (buffer.length <= this.#config.segmentBytes) return batch
-    throw new StorageError(
-      'RECORD_LIST_TOO_LARGE',
-      `a batch of ${buffer.length} bytes does not fit a segment of segment.bytes ${this.#config.segmentBytes}`,
-      { outcome: 'refused', values: { sizeBytes: buffer.length } },
-    )
-  }
-
-  #requireOffset(expected: Offset | undefined): void {
-    if (expected === undefined || expected === this.#line.endOffset) return
-    throw new StorageError(
-      'OFFSET_MISMATCH',
-      `expected offset ${expected}, but the next offset is ${this.#line.endOffset}`,
-      {
-        outcome: 'refused',
-        values: { expectOffset: expected, logEndOffset: this.#line.endOffset },
-      },
-    )
-  }
-
-  #reply(
-    place: { baseOffset: Offset; lastOffset: Offset },
-    batch: RecordBatch,
-    group: AppendGroup | undefined,
-  ): LogAppend {
-    const { baseOffset, lastOffset } = place
-    const isFlushed = group?.waitsForSync ?? lastOffset < this.flushedOffset
-    return {
-      baseOffset,
-      lastOffset,
-      logAppendTime: batch.timestampType === 'LogAppendTime' ? batch.maxTimestamp : -1,
-      duplicate: false,
-      durability: isFlushed ? 'flushed' : 'written',
-      acknowledged: group?.acknowledged ?? RESOLVED,
+    if (reason !== undefined) {
+      throw notWritable(`${this.topic}-${this.partition}`, this.#isClosed, reason)
     }
   }
 

@@ -5,7 +5,8 @@
  */
 
 import { StorageError } from '../../../storage/errors.ts'
-import type { Log, LogAppend } from '../../../storage/log/log.ts'
+import type { Log } from '../../../storage/log/log.ts'
+import type { LogAppend } from '../../../storage/log/log-append.ts'
 import { BatchBuilder } from '../../../storage/record/batch-builder.ts'
 import type { SeededRandom } from '../../rigs/random.ts'
 import type { Attempt, LogHistory } from './history.ts'
