@@ -115,7 +115,7 @@ describe('what was thrown', () => {
   })
 
   test('by a defect tells a client nothing of its own', () => {
-    const thrown = new Error("ENOENT: no such file '/home/somebody/secret'")
+    const thrown = new Error("ENOENT: no such file 'the-secret-place'")
     const error = apiErrorFrom(thrown)
     expect(error.code).toBe('UNKNOWN_SERVER_ERROR')
     expect(JSON.stringify(toProblem(error))).not.toContain('secret')
