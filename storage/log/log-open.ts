@@ -19,7 +19,7 @@ import {
   type RecoveryRules,
   recordRecovered,
   recoverActiveSegment,
-  syncedPosition,
+  syncedBound,
 } from './recovery.ts'
 import type { Segment } from './segment.ts'
 import {
@@ -155,7 +155,7 @@ async function openUnclean(
     {
       segment: fresh,
       fileBytes: active.sizeBytes,
-      bound: syncedPosition(point, fresh),
+      ...syncedBound(point, fresh),
       producersFrom,
       leaderEpoch: rules.leaderEpoch,
     },

@@ -47,9 +47,16 @@ export async function readBatches(
     const next = segments.after(reading)
     const read = await reading.whileReading(() => readFrom(reading, from, end, limit, maxBytes))
     if (read !== undefined) return read
+    if (next !== undefined && next.baseOffset > from) throw endsTooEarly(reading, end, next)
     segment = next
   }
   return { bytes: NOTHING, nextOffset: from }
+}
+
+/** Nothing is compacted away, so a segment reaches to the next one; a gap would be read over in silence. */
+function endsTooEarly(segment: Segment, end: number, next: Segment): StorageError {
+  const reason = `the file ends before offset ${next.baseOffset}, where the next segment begins`
+  return corruption(segment.file.path, { position: toPosition(end), reason })
 }
 
 function visibleBytes(segment: Segment, limit: ReadLimit): number {

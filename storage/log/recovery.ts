@@ -34,8 +34,10 @@ interface Walk {
   readonly segment: Segment
   /** Bytes of the file as found. */
   readonly fileBytes: number
-  /** Everything below it was synced. */
+  /** Everything below it was synced, and a batch ends there. */
   readonly bound: Position
+  /** The offset after that batch. */
+  readonly boundOffset: Offset
   /** Producers' batches from here on are noted; earlier ones are in the snapshot. */
   readonly producersFrom: Offset
   readonly leaderEpoch: number
@@ -98,7 +100,8 @@ async function walkBatches(
       if (await scanner.fill()) continue
       return { endOffset, problem: scanner.problem }
     }
-    const reason = breakInOrder(batch, endOffset, epoch, walk.leaderEpoch)
+    const reason =
+      breakInOrder(batch, endOffset, epoch, walk.leaderEpoch) ?? missedBound(walk, scanner, batch)
     if (reason !== undefined) {
       return { endOffset, problem: { position: scanner.takenPosition, reason } }
     }
@@ -122,6 +125,20 @@ function breakInOrder(
     return `leader epoch ${batch.leaderEpoch}, but the partition's last was ${leaderEpoch}`
   }
   return undefined
+}
+
+/**
+ * The CRCs below the bound are not computed: a length or an offset gone bad shows where the walk meets the
+ * bound. Were it to jump over it, acknowledged batches behind it would pass for a torn tail.
+ */
+function missedBound(walk: Walk, scanner: BatchScanner, batch: RecordBatch): string | undefined {
+  const { bound, boundOffset } = walk
+  if (scanner.takenPosition >= bound || scanner.position < bound) return undefined
+  if (scanner.position > bound) {
+    return `the batch reaches to byte ${scanner.position}, but one ended at byte ${bound}`
+  }
+  if (batch.nextOffset === boundOffset) return undefined
+  return `the batch ends before offset ${batch.nextOffset}, but ${boundOffset} followed it`
 }
 
 /** Takes note of an idempotent producer's batch found in the log, unless a snapshot already did. */
@@ -170,14 +187,19 @@ async function rewrite(segment: Segment, from: Position, to: number): Promise<vo
  * Where the synced part of the active segment ends. A segment is created only after its predecessor is
  * wholly synced, so a point that names an older segment means: nothing of this one is known to be synced.
  */
-export function syncedPosition(point: RecoveryPoint, active: Segment): Position {
+export function syncedBound(
+  point: RecoveryPoint,
+  active: Segment,
+): { bound: Position; boundOffset: Offset } {
   if (point.segmentBaseOffset > active.baseOffset) {
     throw corruption(active.file.path, {
       position: toPosition(active.sizeBytes),
       reason: `the segment ${point.segmentBaseOffset} after it was in use and is missing`,
     })
   }
-  return point.segmentBaseOffset === active.baseOffset ? point.position : toPosition(0)
+  return point.segmentBaseOffset === active.baseOffset
+    ? { bound: point.position, boundOffset: point.flushedOffset }
+    : { bound: toPosition(0), boundOffset: active.baseOffset }
 }
 
 /** Makes the recovered end the new recovery point, durably. */
