@@ -114,6 +114,7 @@ class HttpServer implements Listener {
       logger: false,
       exposeHeadRoutes: false,
       return503OnClosing: false,
+      schemaController: { compilersFactory: NO_COMPILERS },
       routerOptions: {
         maxParamLength: PATH_PARAMETER_CHARACTERS_MAX,
         querystringParser: () => NO_QUERY,
@@ -229,6 +230,13 @@ class HttpServer implements Listener {
 }
 
 const NO_QUERY = Object.freeze({})
+
+/** Without these Fastify loads Ajv and a serializer compiler as it starts, and we use neither. */
+const NO_COMPILERS = { buildValidator: unused, buildSerializer: unused }
+
+function unused(): never {
+  throw new Error('routes have no Fastify schemas: see add-route.ts')
+}
 
 /** How much of a connection's bytes was counted with the requests so far. */
 const countedBytes = new WeakMap<object, { readonly in: number; readonly out: number }>()
