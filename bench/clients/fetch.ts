@@ -5,8 +5,8 @@
  */
 
 import { taskOfThisProcess } from '../child.ts'
-import { BatchWalker } from './batch-walker.ts'
-import { decodeEnvelope, encodeEnvelope } from './envelope.ts'
+import { encodeEnvelope } from './envelope.ts'
+import { FetchReplyReader } from './fetch-reply.ts'
 import { RawConnection, requestHead } from './raw-connection.ts'
 
 export interface FetchTask {
@@ -27,10 +27,6 @@ export interface FetchAnswer {
 
 const CONTENT_TYPE = 'application/vnd.spool.batches'
 const RECEIVE_BYTES = 1024 * 1024
-
-interface FetchReply {
-  readonly partitions: readonly { readonly highWatermark?: number; readonly error?: object }[]
-}
 
 const task = taskOfThisProcess<FetchTask>()
 let bytes = 0
@@ -74,37 +70,4 @@ function requestFor(partition: number, offset: number): Buffer[] {
     partitions: [{ topic, partition, offset, maxBytes }],
   })
   return [requestHead('POST', '/v1/fetch', CONTENT_TYPE, envelope.length), envelope]
-}
-
-/** Splits a reply into its envelope and its batches as it comes. */
-class FetchReplyReader {
-  readonly walker = new BatchWalker()
-  batchBytes = 0
-  highWatermark = 0
-  #front: Buffer | undefined = Buffer.alloc(0)
-
-  take(piece: Buffer): void {
-    if (this.#front === undefined) {
-      this.#batches(piece)
-      return
-    }
-    this.#front = Buffer.concat([this.#front, piece])
-    const decoded = decodeEnvelope<FetchReply>(this.#front)
-    if (decoded === undefined) return
-    const first = decoded.envelope.partitions[0]
-    if (first?.error !== undefined) throw new Error(JSON.stringify(first.error))
-    this.highWatermark = Number(first?.highWatermark ?? 0)
-    const rest = this.#front.subarray(decoded.endAt)
-    this.#front = undefined
-    this.#batches(rest)
-  }
-
-  get text(): string {
-    return this.#front?.toString() ?? ''
-  }
-
-  #batches(piece: Buffer): void {
-    this.batchBytes += piece.length
-    this.walker.take(piece)
-  }
 }
