@@ -64,9 +64,14 @@ export class AppendLine {
     while (this.#pending.length > 0 && this.#pending[0]!.nextOffset <= offset) this.#pending.shift()
   }
 
-  /** The next batch begins a new segment: the active one is about to roll. */
-  segmentEnds(): void {
-    this.#projected = { baseOffset: this.#endOffset, sizeBytes: 0, firstAppendMs: -1 }
+  /** Between two groups the log rolled, or failed to: what is in line now goes into `active`. */
+  rolled(active: Segment, nowMs: number): void {
+    // Behind a roll that is still to come, nothing changed.
+    if (this.#pending.some(({ rollsFirst }) => rollsFirst)) return
+    this.#projected = asWritten(active)
+    for (const { sizeBytes } of this.#pending) this.#projected.sizeBytes += sizeBytes
+    const isBegun = this.#projected.sizeBytes > 0 && this.#projected.firstAppendMs < 0
+    if (isBegun) this.#projected.firstAppendMs = nowMs
   }
 
   /** All that was in line is gone: the log ends at `writtenOffset`, in `active`. */
@@ -103,7 +108,9 @@ export class AppendLine {
     const isOld = nowMs - firstAppendMs > config.segmentMs
     const isOutOfReach = nextOffset - baseOffset > RELATIVE_OFFSET_MAX
     const mustRoll = sizeBytes > 0 && (isFull || isOld || isOutOfReach)
-    if (mustRoll) this.segmentEnds()
+    if (mustRoll) {
+      this.#projected = { baseOffset: this.#endOffset, sizeBytes: 0, firstAppendMs: -1 }
+    }
     if (this.#projected.firstAppendMs < 0) this.#projected.firstAppendMs = nowMs
     return mustRoll
   }

@@ -68,10 +68,16 @@ export function requireOffset(expected: Offset | undefined, nextOffset: Offset):
   )
 }
 
-/** The error of a log that takes no records. */
-export function notWritable(log: string, isClosed: boolean, reason: string): StorageError {
-  const code = isClosed ? 'NOT_LEADER_OR_FOLLOWER' : 'KAFKA_STORAGE_ERROR'
-  return new StorageError(code, `${log} takes no records: ${reason}`, { outcome: 'refused' })
+/** The error of a log that takes no records until a restart. */
+export function offlineLog(log: string, reason: string): StorageError {
+  const message = `${log} takes no records: ${reason}`
+  return new StorageError('KAFKA_STORAGE_ERROR', message, { outcome: 'refused' })
+}
+
+/** The error of a log whose broker stops or whose topic is being deleted. */
+export function closedLog(log: string): StorageError {
+  const message = `${log} is being closed`
+  return new StorageError('NOT_LEADER_OR_FOLLOWER', message, { outcome: 'refused' })
 }
 
 /** The answer for a batch that lies at `place`; `group` is what it still waits for, if anything. */

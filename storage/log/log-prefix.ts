@@ -39,6 +39,13 @@ export class LogPrefix {
     await this.#removeBelowStart(config)
   }
 
+  retentionRule(config: LogConfig, trustsClock: boolean): RetentionRule {
+    const { tail, clock } = this.#options
+    const { retentionMs, retentionBytes } = config
+    const { logStartOffset } = tail
+    return { retentionMs, retentionBytes, logStartOffset, now: clock.now(), trustsClock }
+  }
+
   /** Whether the active segment has outlived `retention.ms` too, and must roll before it can go. */
   async isActiveExpired(rule: RetentionRule): Promise<boolean> {
     const { active } = this.#options.segments

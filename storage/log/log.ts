@@ -17,8 +17,9 @@ import type { Durability } from './durability.ts'
 import {
   type AppendOptions,
   appendReply,
+  closedLog,
   type LogAppend,
-  notWritable,
+  offlineLog,
   requireOffset,
   validatedBatch,
 } from './log-append.ts'
@@ -32,7 +33,6 @@ import {
   type TimedOffset,
 } from './log-reader.ts'
 import type { ProducerState } from './producer-state.ts'
-import type { RetentionRule } from './retention.ts'
 import type { LogFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
 import { LogTail } from './tail.ts'
@@ -170,13 +170,14 @@ export class Log {
 
   /**
    * Changes the settings from the next append on. Where flushing becomes stricter, resolves once all that
-   * was written before is flushed; make the change durable after that, or a crash in between makes
-   * recovery hold an honestly unsynced tail for corruption.
+   * was written before is flushed too.
    */
   async setConfig(config: LogConfig): Promise<void> {
     const becomesStricter = acknowledgesAfterSync(config) && !acknowledgesAfterSync(this.#config)
     this.#config = config
-    if (becomesStricter && !this.isOffline) await this.flush()
+    if (!becomesStricter || this.isOffline) return
+    await this.#appender.exclusively(() => this.#tail.becomeStrict())
+    this.#flushed()
   }
 
   /**
@@ -217,21 +218,21 @@ export class Log {
     if (from < logStartOffset || from > Math.max(limit.offset, highWatermark)) {
       throw outOfRange(from, logStartOffset, highWatermark)
     }
-    const read =
-      from >= limit.offset
-        ? { bytes: Buffer.alloc(0), nextOffset: from }
-        : await readBatches(this.#segments, from, limit, options.maxBytes)
+    if (from >= limit.offset) {
+      return { bytes: Buffer.alloc(0), nextOffset: from, logStartOffset, highWatermark }
+    }
+    const read = await this.#whileOpen(() =>
+      readBatches(this.#segments, from, limit, options.maxBytes),
+    )
     return { ...read, logStartOffset, highWatermark }
   }
 
   /** The first record at or after `timestampMs`; `undefined` when there is none below the high watermark. */
   offsetForTime(timestampMs: number): Promise<TimedOffset | undefined> {
-    return findByTime(
-      this.#segments,
-      timestampMs,
-      this.logStartOffset,
-      this.#readLimit(undefined),
-      this.#maxDecompressedBytes,
+    const limit = this.#readLimit(undefined)
+    const { logStartOffset } = this
+    return this.#whileOpen(() =>
+      findByTime(this.#segments, timestampMs, logStartOffset, limit, this.#maxDecompressedBytes),
     )
   }
 
@@ -240,6 +241,7 @@ export class Log {
     if (before > this.#highWatermark) {
       throw outOfRange(before, this.logStartOffset, this.#highWatermark)
     }
+    this.#requireOpen()
     if (before > this.logStartOffset) {
       // A durable start must not lie beyond what a power cut leaves of the log (relaxed flush).
       if (before > this.flushedOffset) await this.flush()
@@ -251,15 +253,21 @@ export class Log {
   /** Deletes what `retention.ms` and `retention.bytes` no longer keep. Returns the segments removed. */
   async applyRetention(trustsClock: boolean): Promise<number> {
     if (this.isOffline || this.#isClosed) return 0
-    const rule = this.#retentionRule(trustsClock)
+    const rule = this.#prefix.retentionRule(this.#config, trustsClock)
     if (await this.#prefix.isActiveExpired(rule)) await this.roll()
     return await this.#prefix.deleteOld(rule, this.#config)
   }
 
   /** Closes the active segment, unless it is empty, and begins the next. */
   roll(): Promise<void> {
-    this.#line.segmentEnds()
-    return this.#appender.exclusively(() => this.#tail.roll())
+    return this.#appender.exclusively(async () => {
+      this.#requireOpen()
+      try {
+        await this.#tail.roll()
+      } finally {
+        this.#line.rolled(this.#segments.active, this.#clock.now())
+      }
+    })
   }
 
   /** Resolves when everything appended before the call is on stable storage. */
@@ -292,7 +300,6 @@ export class Log {
   /** Flushes, writes what a clean start needs, releases the files. True when the stop was clean. */
   async close(): Promise<boolean> {
     this.#isClosed = true
-    this.#flushTimer?.cancel()
     let isClean = !this.isOffline
     await this.#appender
       .exclusively(() => this.#tail.seal())
@@ -306,8 +313,8 @@ export class Log {
   /** Lets go of the files without any promise about what is in them: for a log about to be deleted. */
   async release(): Promise<void> {
     this.#isClosed = true
-    this.#flushTimer?.cancel()
     await this.#appender.exclusively(() => RESOLVED).catch(() => {})
+    this.#flushTimer?.cancel()
     this.#notify()
     await this.#prefix.release()
     await this.#tail.close()
@@ -315,9 +322,22 @@ export class Log {
   }
 
   #requireWritable(): void {
-    const reason = this.#isClosed ? 'it is being closed' : this.offlineReason
-    if (reason !== undefined) {
-      throw notWritable(`${this.topic}-${this.partition}`, this.#isClosed, reason)
+    this.#requireOpen()
+    const reason = this.offlineReason
+    if (reason !== undefined) throw offlineLog(`${this.topic}-${this.partition}`, reason)
+  }
+
+  #requireOpen(): void {
+    if (this.#isClosed) throw closedLog(`${this.topic}-${this.partition}`)
+  }
+
+  /** Runs a read; one that the log's closing overtakes is told so, not that some file is closed. */
+  async #whileOpen<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      this.#requireOpen()
+      throw error
     }
   }
 
@@ -376,15 +396,5 @@ export class Log {
     const seesUnflushed = offset > this.#tail.flushedOffset
     const position = seesUnflushed ? toPosition(segment.sizeBytes) : this.#tail.flushedPosition
     return { offset, segment, position }
-  }
-
-  #retentionRule(trustsClock: boolean): RetentionRule {
-    return {
-      retentionMs: this.#config.retentionMs,
-      retentionBytes: this.#config.retentionBytes,
-      logStartOffset: this.logStartOffset,
-      now: this.#clock.now(),
-      trustsClock,
-    }
   }
 }

@@ -13,6 +13,8 @@ export class RetiredSegments {
   readonly #clock: Clock
   /** Waiting for their time, each with the way to do it now. */
   readonly #waiting = new Map<Timer, () => Promise<void>>()
+  /** The log is gone: nobody would come back for what is added now. */
+  #isReleased = false
 
   constructor(files: LogFiles, clock: Clock) {
     this.#files = files
@@ -21,6 +23,7 @@ export class RetiredSegments {
 
   async add(segment: Segment, delayMs: number): Promise<void> {
     const remove = await retireSegment(this.#files, segment)
+    if (this.#isReleased) return remove()
     const removeNow = () => {
       this.#waiting.delete(timer)
       return remove().catch((error) => {
@@ -33,6 +36,7 @@ export class RetiredSegments {
 
   /** Removes what is still waiting, without further delay. */
   async removeAll(): Promise<void> {
+    this.#isReleased = true
     const removals = [...this.#waiting].map(([timer, removeNow]) => {
       timer.cancel()
       return removeNow()
