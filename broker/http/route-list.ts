@@ -19,6 +19,7 @@ import { registerMetrics } from './routes/metrics.ts'
 import { registerOffsets } from './routes/offsets.ts'
 import { registerOpenApi } from './routes/openapi.ts'
 import { registerProducers } from './routes/producers.ts'
+import { registerBatches } from './routes/records-batches.ts'
 import { registerProduce } from './routes/records-produce.ts'
 import { registerTopics } from './routes/topics.ts'
 import { registerWelcome } from './routes/welcome.ts'
@@ -28,6 +29,7 @@ const MODULES: readonly ((app: FastifyInstance, context: BrokerContext) => void)
   registerOffsets,
   registerProducers,
   registerProduce,
+  registerBatches,
   registerCluster,
   registerHealth,
   registerMetrics,

@@ -16,6 +16,7 @@ import { nameHash, nameText, OpenNames } from './json-names.ts'
 /** The deepest nesting of arrays and objects that is read. */
 export const JSON_DEPTH_MAX = 128
 
+const NOTHING = Buffer.alloc(0)
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COMMA = 0x2c
@@ -38,7 +39,7 @@ export class JsonError extends Error {
 
 /** Reads one text after another; hold one and `open` each. Not for use across an `await`. */
 export class JsonReader {
-  #bytes: Buffer = Buffer.alloc(0)
+  #bytes: Buffer = NOTHING
   #start = 0
   #end = 0
   #at = 0
@@ -71,6 +72,13 @@ export class JsonReader {
     if (end - start >= 3 && bytes[start] === 0xef && bytes[start + 1] === 0xbb) {
       this.#fail('a byte order mark, which JSON does not have,', start)
     }
+  }
+
+  /** Lets go of the bytes, which may be large. */
+  release(): void {
+    this.#bytes = NOTHING
+    this.#at = 0
+    this.#end = 0
   }
 
   /** Where reading stands in `bytes`: after `peek` the next value's first byte, after `skip` its end. */

@@ -104,8 +104,8 @@ export class JsonRecords {
   /** Lets go of the last body, which may be large. */
   release(): void {
     this.#bytes = NOTHING
-    this.#reader.open(NOTHING)
-    this.#inner.open(NOTHING)
+    this.#reader.release()
+    this.#inner.release()
   }
 
   #readList(handOver: () => void): void {

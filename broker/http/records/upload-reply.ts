@@ -85,13 +85,14 @@ export class ProgressReply {
     this.#upload = upload
     this.#clock = clock
     reply.hijack()
+    const response = reply.raw
     for (const [name, value] of Object.entries(reply.getHeaders())) {
-      if (value !== undefined) reply.raw.setHeader(name, value)
+      if (value !== undefined) response.setHeader(name, value)
     }
-    reply.raw.writeHead(200, { 'content-type': NDJSON_TYPE })
-    reply.raw.flushHeaders()
+    response.writeHead(200, { 'content-type': NDJSON_TYPE })
+    response.flushHeaders()
     // A client that is gone is noticed by the body's reader.
-    reply.raw.on('error', () => {})
+    response.on('error', () => {})
     this.#arm()
   }
 
