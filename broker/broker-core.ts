@@ -10,7 +10,7 @@
 import { hostname } from 'node:os'
 import type { Clock } from '../storage/clock.ts'
 import type { DirectoryOwner } from '../storage/file/data-directory.ts'
-import type { DirectoryLock, HeldLock } from '../storage/file/directory-lock.ts'
+import type { DirectoryLock } from '../storage/file/directory-lock.ts'
 import type { FileSystem } from '../storage/file/file-system.ts'
 import { networkFileSystemWarning } from '../storage/file/network-file-system.ts'
 import { nodeFileSystem } from '../storage/file/node-file-system.ts'
@@ -46,7 +46,6 @@ export class BrokerCore {
   readonly #settings: BrokerSettings
   readonly #store: FileClusterStore
   readonly #logs: LogManager
-  readonly #held: HeldLock
   #isRecovered = false
   #closed: Promise<void> | undefined
 
@@ -55,14 +54,12 @@ export class BrokerCore {
     dependencies: CoreDependencies,
     opened: {
       logs: LogManager
-      held: HeldLock
       store: FileClusterStore
       metadata: ClusterMetadata
     },
   ) {
     this.#settings = settings
     this.#logs = opened.logs
-    this.#held = opened.held
     this.#store = opened.store
     this.metadata = opened.metadata
     this.replicas = createReplicaManager(settings, dependencies, opened.logs)
@@ -88,7 +85,7 @@ export class BrokerCore {
     const { fileSystem, logger, newUuid, onFatal } = dependencies
     const directory = settings.dataDir
     const owner = { pid: process.pid, host: hostname(), startedAt: new Date().toISOString() }
-    const { logs, held } = await openLogs(settings, dependencies, owner)
+    const logs = await openLogs(settings, dependencies, owner)
     try {
       const store = await FileClusterStore.open({ fileSystem, directory, onFatal })
       const metadata = await ClusterMetadata.join({
@@ -100,9 +97,9 @@ export class BrokerCore {
       })
       const { nodeId, clusterId } = metadata.image
       await logs.recordOwner({ ...owner, nodeId, clusterId })
-      return new BrokerCore(settings, dependencies, { logs, held, store, metadata })
+      return new BrokerCore(settings, dependencies, { logs, store, metadata })
     } catch (error) {
-      await abandon(logs, held)
+      await logs.close({ markClean: false })
       throw error
     }
   }
@@ -148,8 +145,7 @@ export class BrokerCore {
     this.replicas.close()
     this.metadata.close()
     await this.#store.close()
-    if (markClean) await this.#logs.close()
-    else await abandon(this.#logs, this.#held)
+    await this.#logs.close({ markClean })
   }
 
   /** A topic that is not whole yet is named, so that its directories are left alone, but has no log to load. */
@@ -163,18 +159,12 @@ async function openLogs(
   settings: BrokerSettings,
   dependencies: CoreDependencies,
   owner: DirectoryOwner,
-): Promise<{ logs: LogManager; held: HeldLock }> {
+): Promise<LogManager> {
   const { fileSystem, directoryLock, clock, logger } = dependencies
-  let held: HeldLock = { release() {} }
   const logs = await LogManager.open({
     directory: settings.dataDir,
     fileSystem,
-    lock: {
-      acquire: (directory) => {
-        held = directoryLock.acquire(directory)
-        return held
-      },
-    },
+    lock: directoryLock,
     owner,
     clock,
     logger,
@@ -187,7 +177,7 @@ async function openLogs(
     const warning = await networkFileSystemWarning(settings.dataDir)
     if (warning !== undefined) logger.warn({}, warning)
   }
-  return { logs, held }
+  return logs
 }
 
 function createReplicaManager(
@@ -221,10 +211,4 @@ function createReplicaManager(
 /** The log, or `undefined` for one that could not be opened: the manager keeps the reason. */
 function openLog(logs: LogManager, topic: string, partition: number): Log | undefined {
   return logs.failures.has(`${topic}-${partition}`) ? undefined : logs.log(topic, partition)
-}
-
-/** Lets go of files and lock without a promise about what is in them: the next start recovers. */
-async function abandon(logs: LogManager, held: HeldLock): Promise<void> {
-  await Promise.allSettled([...logs.logs].map((log) => log.release()))
-  held.release()
 }

@@ -89,6 +89,7 @@ export class LogManager {
   readonly #failures = new Map<string, StorageError>()
   #retentionTimer: Timer | undefined
   #retentionRun: Promise<void> = Promise.resolve()
+  #isLoaded = false
   #isClosed = false
 
   private constructor(
@@ -168,6 +169,7 @@ export class LogManager {
     await eachLimited(wanted, AT_ONCE, ({ topic, partition }) => this.#load(topic, partition))
     await this.#leaderEpochs.prune(new Set(topics.map(({ topicId }) => topicId)), directory)
     await this.#lead([...this.#logs.values()])
+    this.#isLoaded = true
     this.#scheduleRetention()
   }
 
@@ -187,10 +189,15 @@ export class LogManager {
     })
     await fileSystem.syncDirectory(directory)
     const created: Log[] = []
-    await eachLimited(missing, AT_ONCE, async (partition) => {
-      created.push(await this.#openLog(topic, partition))
-    })
-    await this.#lead(created)
+    try {
+      await eachLimited(missing, AT_ONCE, async (partition) => {
+        created.push(await this.#openLog(topic, partition))
+      })
+      await this.#lead(created)
+    } catch (error) {
+      await Promise.allSettled(created.map((log) => log.release()))
+      throw error
+    }
     for (const log of created) this.#logs.set(partitionDirectoryName(log.topic, log.partition), log)
   }
 
@@ -213,15 +220,20 @@ export class LogManager {
     return this.#retentionRun
   }
 
-  /** Flushes and closes all logs, then marks the directory as left in order. True when it was. */
-  async close(): Promise<boolean> {
-    if (this.#isClosed) return true
+  /**
+   * Closes all logs and lets go of the directory. With `markClean` they are flushed and sealed first, and
+   * the directory is marked as left in order if it is: every log was loaded and none is offline. Without,
+   * nothing is promised of what is in the files, and the next start recovers. True when it was marked.
+   */
+  async close({ markClean }: { markClean: boolean } = { markClean: true }): Promise<boolean> {
+    if (this.#isClosed) return false
     this.#isClosed = true
     this.#retentionTimer?.cancel()
     await this.#retentionRun
-    let isClean = this.#failures.size === 0
+    let isClean = markClean && this.#isLoaded && this.#failures.size === 0
     await eachLimited([...this.#logs.values()], AT_ONCE, async (log) => {
-      if (!(await log.close())) isClean = false
+      if (!markClean) await log.release()
+      else if (!(await log.close())) isClean = false
     })
     await this.#leaderEpochs.close()
     if (isClean) await writeCleanShutdownMarker(this.#options.fileSystem, this.#options.directory)
@@ -253,7 +265,6 @@ export class LogManager {
     const opened = await openLogFiles(files, this.#durability, {
       indexIntervalBytes: config.indexIntervalBytes,
       groupBytesMax: Math.max(settings.appendGroupBytesMax, config.maxMessageBytes),
-      syncsEveryGroup: config.flushMessages === 1,
       isCleanStart: this.#wasClean,
       leaderEpoch: this.#leaderEpochs.latest({ topicId: topic.topicId, partition }),
       nowMs: clock.now(),

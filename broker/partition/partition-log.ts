@@ -31,6 +31,8 @@ export interface PartitionLog {
   readonly config: LogConfig
   readonly logStartOffset: Offset
   readonly logEndOffset: Offset
+  /** Everything below it is in the segment files. */
+  readonly writtenOffset: Offset
   readonly flushedOffset: Offset
   /** The engine's own: of one replica, whatever others do. */
   readonly highWatermark: Offset

@@ -251,7 +251,8 @@ export class Partition {
     const previous = this.#highWatermark
     const log = this.#log
     this.#highWatermark = highWatermark({
-      leader: { logEndOffset: log.logEndOffset, flushedOffset: log.flushedOffset },
+      // What is only enqueued can still be refused: nobody may see it.
+      leader: { logEndOffset: log.writtenOffset, flushedOffset: log.flushedOffset },
       followers: [],
       acknowledgesAfterSync: acknowledgesAfterSync(log.config),
       minInSyncReplicas: this.#config.minInSyncReplicas,

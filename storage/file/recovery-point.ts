@@ -18,6 +18,7 @@
  * | logStartOffset    | 8     | first offset kept |
  * | lastAppendMs      | 8     | wall clock of the last append; for retention |
  * | counter           | 8     | of writes; slot `counter % 2` holds it |
+ * | isRelaxed         | 1     | 1: acknowledgements do not wait for a sync, so many groups may be unsynced |
  * | crc               | 4     | CRC32C over all bytes before it |
  * | zeros             | to 512 | |
  */
@@ -40,6 +41,8 @@ export interface RecoveryPoint {
   readonly logStartOffset: Offset
   /** Wall clock, integer milliseconds; may be negative. */
   readonly lastAppendMs: number
+  /** Relaxed flush: what lies above the point may be any number of groups, not one. */
+  readonly isRelaxed: boolean
   readonly counter: number
 }
 
@@ -57,7 +60,8 @@ const FLUSHED_OFFSET_AT = POSITION_AT + 8
 const LOG_START_OFFSET_AT = FLUSHED_OFFSET_AT + 8
 const LAST_APPEND_AT = LOG_START_OFFSET_AT + 8
 const COUNTER_AT = LAST_APPEND_AT + 8
-const CRC_AT = COUNTER_AT + 8
+const IS_RELAXED_AT = COUNTER_AT + 8
+const CRC_AT = IS_RELAXED_AT + 1
 
 /** The fields that are never negative. */
 const NUMBERS_AT = [
@@ -85,6 +89,7 @@ function writeSlot(
   writeInt64(target, point.logStartOffset, LOG_START_OFFSET_AT)
   writeInt64(target, point.lastAppendMs, LAST_APPEND_AT)
   writeInt64(target, point.counter, COUNTER_AT)
+  target.writeUInt8(point.isRelaxed ? 1 : 0, IS_RELAXED_AT)
   target.writeUInt32BE(crc32c(target.subarray(0, CRC_AT)), CRC_AT)
 }
 
@@ -121,6 +126,7 @@ export function decodeSlot(slot: Buffer): RecoveryPoint | undefined {
     logStartOffset: toOffset(readInt64(slot, LOG_START_OFFSET_AT)),
     lastAppendMs,
     counter: readInt64(slot, COUNTER_AT),
+    isRelaxed: slot.readUInt8(IS_RELAXED_AT) === 1,
   }
 }
 

@@ -72,6 +72,7 @@ export async function createLogFiles(files: LogFiles, nowMs: number): Promise<vo
       flushedOffset: toOffset(0),
       logStartOffset: toOffset(0),
       lastAppendMs: nowMs,
+      isRelaxed: false,
     },
   )
   await point.close()
@@ -157,6 +158,7 @@ async function openUnclean(
       fileBytes: active.sizeBytes,
       ...syncedBound(point, fresh),
       producersFrom,
+      isRelaxed: point.isRelaxed,
       leaderEpoch: rules.leaderEpoch,
     },
     producers,

@@ -25,8 +25,6 @@ export interface RecoveryRules {
   readonly indexIntervalBytes: number
   /** A torn group reaches at most this far behind its first bad byte. */
   readonly groupBytesMax: number
-  /** False with relaxed flush: many groups may be unsynced, so only the recovery point protects. */
-  readonly syncsEveryGroup: boolean
 }
 
 /** What the walk over the active segment is asked and told. */
@@ -38,6 +36,8 @@ interface Walk {
   readonly bound: Position
   /** The offset after that batch. */
   readonly boundOffset: Offset
+  /** Relaxed flush: many groups may be unsynced, so only the bound protects. */
+  readonly isRelaxed: boolean
   /** Producers' batches from here on are noted; earlier ones are in the snapshot. */
   readonly producersFrom: Offset
   readonly leaderEpoch: number
@@ -160,7 +160,7 @@ async function refuseIfSynced(
 ): Promise<void> {
   const { segment, bound, fileBytes } = walk
   if (problem.position < bound) throw corruption(segment.file.path, problem)
-  if (!rules.syncsEveryGroup) return
+  if (walk.isRelaxed) return
   const later = await findBatchAfter(segment.file, {
     from: problem.position + rules.groupBytesMax,
     to: fileBytes,
@@ -215,6 +215,7 @@ export async function recordRecovered(
     flushedOffset: recovered.endOffset,
     logStartOffset,
     lastAppendMs: segment.lastAppendMs,
+    isRelaxed: false,
   })
   await file.sync()
 }

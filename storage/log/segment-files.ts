@@ -53,12 +53,13 @@ export async function createSegment(
   nowMs: number,
 ): Promise<Segment> {
   const path = segmentPath(files, baseOffset, '.log')
-  const created = await files.fileSystem.open(path, 'create')
   try {
+    const created = await files.fileSystem.open(path, 'create')
     await created.close()
     await files.fileSystem.syncDirectory(files.directory)
   } catch (error) {
-    await undoCreation(files, path)
+    // Also when the creation itself failed: the error does not say that there is no file now.
+    if (fileErrorCode(error) !== 'EEXIST') await undoCreation(files, path)
     throw error
   }
   const segment = openSegment(files, baseOffset, { sizeBytes: 0, lastAppendMs: nowMs })
@@ -75,7 +76,7 @@ async function undoCreation(files: LogFiles, path: string): Promise<void> {
     await files.fileSystem.removeFile(path)
     await files.fileSystem.syncDirectory(files.directory)
   } catch (cause) {
-    throw new SyncFailure(cause)
+    if (fileErrorCode(cause) !== 'ENOENT') throw new SyncFailure(cause)
   }
 }
 

@@ -42,6 +42,8 @@ export class LogTail {
   /** What slots say: ahead of `#logStartOffset` while a move of it is on its way to disk. */
   #recordedStart: Offset
   #lastSyncedAtMs = 0
+  /** The recovery point says so, durably, before the first group is acknowledged without a sync. */
+  #isRelaxed: boolean
   /** Nothing changed since all a clean start needs was on disk. */
   #isSealed: boolean
   #bytesSincePointSync = 0
@@ -70,6 +72,7 @@ export class LogTail {
     this.#flushedPosition = toPosition(options.segments.active.sizeBytes)
     this.#logStartOffset = options.logStartOffset
     this.#recordedStart = options.logStartOffset
+    this.#isRelaxed = options.recoveryPoint.current.isRelaxed
     this.#isSealed = options.isSealed
   }
 
@@ -105,6 +108,7 @@ export class LogTail {
       throw new Error(`group begins at ${group.baseOffset}, the log ends at ${this.#writtenOffset}`)
     }
     this.#isSealed = false
+    if (!group.waitsForSync) await this.#relax()
     await segment.file.write(group.buffers, segment.sizeBytes)
     const nowMs = this.#clock.now()
     for (const buffer of group.buffers) {
@@ -113,6 +117,20 @@ export class LogTail {
     this.#buffersInFlight = this.hasUnflushed ? [] : group.buffers
     this.#writtenOffset = group.nextOffset
     this.#bytesSincePointSync += group.sizeBytes
+  }
+
+  /** From now on every acknowledgement waits for its sync: what lies above the point is one group again. */
+  async becomeStrict(): Promise<void> {
+    await this.flush()
+    if (!this.#isRelaxed) return
+    this.#isRelaxed = false
+    await this.#syncPoint()
+  }
+
+  async #relax(): Promise<void> {
+    if (this.#isRelaxed) return
+    this.#isRelaxed = true
+    await this.#syncPoint()
   }
 
   /** Makes all that is written durable, and only then moves the recovery point. */
@@ -189,6 +207,7 @@ export class LogTail {
   async seal(): Promise<void> {
     if (this.#isSealed) return
     await this.flush()
+    this.#isRelaxed = false
     await closeSegmentFiles(this.#files, this.#segments.active)
     await writeProducerSnapshot(this.#files, this.#writtenOffset, this.#producers)
     await this.#files.fileSystem.syncDirectory(this.#files.directory)
@@ -208,6 +227,7 @@ export class LogTail {
       flushedOffset: this.#flushedOffset,
       logStartOffset: this.#recordedStart,
       lastAppendMs: this.#segments.active.lastAppendMs,
+      isRelaxed: this.#isRelaxed,
     })
   }
 

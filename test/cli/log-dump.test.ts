@@ -62,6 +62,7 @@ function writeLog(): Buffer[] {
     logStartOffset: toOffset(0),
     lastAppendMs: 1,
     counter: 1,
+    isRelaxed: false,
   })
   writeFileSync(join(directory, 'recovery-point'), Buffer.concat([Buffer.alloc(SLOT_BYTES), slot]))
   return written

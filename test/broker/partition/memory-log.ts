@@ -28,6 +28,9 @@ export class MemoryLog implements PartitionLog {
   get logEndOffset(): Offset {
     return toOffset(this.#batches.length)
   }
+  get writtenOffset(): Offset {
+    return this.logEndOffset
+  }
   get highWatermark(): Offset {
     return this.config.flushMessages === 1 ? this.flushedOffset : this.logEndOffset
   }

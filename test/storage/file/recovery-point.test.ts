@@ -28,6 +28,7 @@ function point(n: number): RecoveryPointUpdate {
     flushedOffset: toOffset(n * 10),
     logStartOffset: toOffset(n),
     lastAppendMs: 1_700_000_000_000 + n,
+    isRelaxed: n % 2 === 1,
   }
 }
 
@@ -59,6 +60,7 @@ describe('a slot', () => {
       logStartOffset: count.map(toOffset),
       lastAppendMs: fc.maxSafeInteger(),
       counter: count,
+      isRelaxed: fc.boolean(),
     })
     fc.assert(
       fc.property(points, (drawn) => {
@@ -90,8 +92,9 @@ describe('a slot', () => {
       logStartOffset: toOffset(4),
       lastAppendMs: -1,
       counter: 2 ** 32,
+      isRelaxed: true,
     })
-    expect(slot.subarray(0, 66).toString('hex')).toBe(
+    expect(slot.subarray(0, 67).toString('hex')).toBe(
       [
         '0001',
         TOPIC_ID.replaceAll('-', ''),
@@ -101,9 +104,10 @@ describe('a slot', () => {
         '0000000000000004',
         'ffffffffffffffff',
         '0000000100000000',
+        '01',
       ].join(''),
     )
-    expect(slot.subarray(70).every((byte) => byte === 0)).toBe(true)
+    expect(slot.subarray(71).every((byte) => byte === 0)).toBe(true)
   })
 })
 
