@@ -8,6 +8,7 @@
  * is acknowledged, and so nothing of theirs may be missing or there twice.
  */
 
+import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +17,7 @@ import { SeededRandom } from '../rigs/random.ts'
 import { IdempotentProducer, PlainProducer, type TrialProducer } from './trial-producers.ts'
 import { compareLogs, type Verdict } from './trial-verdict.ts'
 
+const BIN = join(import.meta.dirname, '../../cli/bin.js')
 const TOPIC = 'kills'
 const PARTITIONS = 4
 const PRODUCERS = 8
@@ -78,8 +80,9 @@ export async function runKillTrial(options: TrialOptions): Promise<Verdict> {
     }
     for (const producer of producers) producer.finish()
     await Promise.all(work)
-    const verdict = await compareLogs(broker.url, TOPIC, PARTITIONS, producers)
+    const compared = await compareLogs(broker.url, TOPIC, PARTITIONS, producers)
     await broker.stop()
+    const verdict = { ...compared, problems: [...compared.problems, ...filesProblems(dataDir)] }
     if (verdict.problems.length === 0) rmSync(dataDir, { recursive: true })
     else options.report?.(`the data directory is kept: ${dataDir}`)
     return verdict
@@ -96,6 +99,14 @@ async function startAgain(dataDir: string, random: SeededRandom): Promise<Broker
     await starting.kill()
   }
   return BrokerProcess.start({ dataDir })
+}
+
+/** What `spool log dump --verify` says of the files once the broker has stopped in order. */
+function filesProblems(dataDir: string): string[] {
+  const words = [BIN, 'log', 'dump', dataDir, '--verify', '--json']
+  const { status, stdout } = spawnSync(process.execPath, words, { encoding: 'utf8' })
+  if (status === 0) return []
+  return stdout.split('\n').filter((line) => line.includes('"kind":"problem"'))
 }
 
 async function createTopic(url: string): Promise<void> {

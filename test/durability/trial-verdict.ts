@@ -1,5 +1,8 @@
 /** Reads a whole topic back and says how it differs from what its producers were promised. */
 
+import { decodeEnvelope, encodeEnvelope } from '../../bench/clients/envelope.ts'
+import { readRecords } from '../../storage/record/batch-reader.ts'
+import { peekBatchSize, RecordBatch } from '../../storage/record/record-batch.ts'
 import type { TrialProducer } from './trial-producers.ts'
 
 export interface Verdict {
@@ -12,13 +15,12 @@ export interface Verdict {
   readonly problems: readonly string[]
 }
 
-interface Page {
-  readonly records: readonly { readonly offset: number; readonly value: string }[]
-  readonly nextOffset: number
-  readonly highWatermark: number
+interface FetchReply {
+  readonly partitions: readonly { readonly highWatermark?: number | bigint }[]
 }
 
 const PROBLEMS_SHOWN_MAX = 20
+const FETCH_BYTES_MAX = 8 * 1024 * 1024
 
 export async function compareLogs(
   url: string,
@@ -64,6 +66,7 @@ export async function compareLogs(
   return { sent, acknowledged, found, lost, duplicated, problems: shown }
 }
 
+/** Every record of a partition, through the binary route: the stored batches as they are. */
 async function readPartition(
   url: string,
   topic: string,
@@ -71,22 +74,47 @@ async function readPartition(
   problems: string[],
 ): Promise<{ offset: number; value: string }[]> {
   const log: { offset: number; value: string }[] = []
-  for (let from = 0; ; ) {
-    const path = `/v1/topics/${topic}/partitions/${partition}/records`
-    const response = await fetch(`${url}${path}?from=${from}&limit=10000&maxBytes=8388608`)
-    if (response.status !== 200) throw new Error(await response.text())
-    const page = (await response.json()) as Page
-    for (const record of page.records) {
-      if (record.offset !== log.length) {
-        problems.push(
-          `offset ${record.offset} of partition ${partition} where ${log.length} follows`,
-        )
+  while (true) {
+    const { highWatermark, batches } = await fetchBatches(url, topic, partition, log.length)
+    for (const batch of batches) {
+      for (const record of readRecords(batch, { maxDecompressedBytes: FETCH_BYTES_MAX })) {
+        if (record.offset < log.length) continue // the batch that holds the offset asked for
+        if (record.offset > log.length) {
+          problems.push(`gap: ${partition}/${record.offset} follows ${partition}/${log.length - 1}`)
+        }
+        log.push({ offset: record.offset, value: String(record.value) })
       }
-      log.push({ offset: record.offset, value: record.value })
     }
-    from = page.nextOffset
-    if (from >= page.highWatermark) return log
+    if (log.length >= highWatermark || batches.length === 0) return log
   }
+}
+
+async function fetchBatches(url: string, topic: string, partition: number, offset: number) {
+  const maxBytes = FETCH_BYTES_MAX
+  const envelope = {
+    maxWaitMs: 0,
+    minBytes: 1,
+    maxBytes,
+    partitions: [{ topic, partition, offset, maxBytes }],
+  }
+  const response = await fetch(`${url}/v1/fetch`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/vnd.spool.batches' },
+    body: Uint8Array.from(encodeEnvelope(envelope)),
+  })
+  const bytes = Buffer.from(await response.arrayBuffer())
+  const reply = response.status === 200 ? decodeEnvelope<FetchReply>(bytes) : undefined
+  const [found] = reply?.envelope.partitions ?? []
+  if (reply === undefined || found?.highWatermark === undefined) {
+    throw new Error(`partition ${partition}: ${response.status} ${JSON.stringify(found) ?? bytes}`)
+  }
+  const batches: RecordBatch[] = []
+  for (let at = reply.endAt; at < bytes.length; ) {
+    const end = at + peekBatchSize(bytes, at)
+    batches.push(new RecordBatch(bytes.subarray(at, end)))
+    at = end
+  }
+  return { highWatermark: Number(found.highWatermark), batches }
 }
 
 /** One producer's values stand in the order it sent them; an idempotent one's without a gap. */
