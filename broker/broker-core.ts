@@ -34,6 +34,8 @@ export interface CoreDependencies {
   readonly fileSystem: FileSystem
   readonly directoryLock: DirectoryLock
   newUuid(): string
+  /** A log was synced, which took so long. */
+  flushed(seconds: number): void
   /** The metadata could not be written: the broker must stop, and not be marked clean. */
   onFatal(error: unknown): void
 }
@@ -160,7 +162,7 @@ async function openLogs(
   dependencies: CoreDependencies,
   owner: DirectoryOwner,
 ): Promise<LogManager> {
-  const { fileSystem, directoryLock, clock, logger } = dependencies
+  const { fileSystem, directoryLock, clock, logger, flushed } = dependencies
   const logs = await LogManager.open({
     directory: settings.dataDir,
     fileSystem,
@@ -168,6 +170,7 @@ async function openLogs(
     owner,
     clock,
     logger,
+    flushed,
     settings: {
       ...settings,
       openFilesMax: await openFilesLimit(fileSystem, settings.openFilesMax),

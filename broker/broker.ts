@@ -74,6 +74,7 @@ export class Broker {
   #core: BrokerCore | undefined
   #address: { readonly url: string; readonly port: number } | undefined
   #stopped: Promise<void> | undefined
+  readonly #flushListeners: ((seconds: number) => void)[] = []
 
   private constructor(settings: BrokerSettings, dependencies: Required<BrokerDependencies>) {
     this.#settings = settings
@@ -130,6 +131,9 @@ export class Broker {
     this.#address = await this.#listener.listen()
     this.#core = await BrokerCore.open(this.#settings, {
       ...this.#dependencies,
+      flushed: (seconds) => {
+        for (const listener of this.#flushListeners) listener(seconds)
+      },
       onFatal: (error) => this.#fail(error),
     })
     await this.#core.recover()
@@ -182,6 +186,7 @@ export class Broker {
       random,
       logger,
       isReady: () => this.#state === 'ready',
+      onFlush: (listener) => void this.#flushListeners.push(listener),
       get topics() {
         return recovered().topics
       },

@@ -23,6 +23,9 @@ export interface BrokerContext {
    */
   isReady(): boolean
 
+  /** Calls `listener` after every sync of a log, with the seconds it took. */
+  onFlush(listener: (seconds: number) => void): void
+
   /** These four throw ApiError BROKER_NOT_READY before the end of recovery. */
   readonly topics: TopicService
   readonly replicas: ReplicaManager

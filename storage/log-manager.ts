@@ -58,6 +58,8 @@ export interface LogManagerOptions {
   readonly clock: Clock
   readonly logger: Logger
   readonly settings: EngineSettings
+  /** Told of every sync of a log, with the seconds it took. */
+  readonly flushed?: (seconds: number) => void
   /** Default: each log's own `fdatasync`. */
   readonly durability?: Durability
 }
@@ -103,7 +105,9 @@ export class LogManager {
     this.#leaderEpochs = leaderEpochs
     this.#wasClean = wasClean
     this.#openFiles = new OpenFiles(options.fileSystem, options.settings.openFilesMax)
-    this.#durability = options.durability ?? new OwnFileDurability(new SyncScheduler())
+    const { clock, flushed = () => {} } = options
+    this.#durability =
+      options.durability ?? new OwnFileDurability(new SyncScheduler(), clock, flushed)
     this.#clockWatch = new ClockWatch(options.clock.now(), options.clock.monotonicMs())
   }
 

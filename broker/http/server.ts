@@ -60,10 +60,12 @@ class HttpServer implements Listener {
         partitions: () => (context.isReady() ? context.replicas.partitions() : []),
         connections: () => this.#connections?.count ?? 0,
         queuedBytes: () => queuedBytes.heldBytes,
-        waitingRequests: () => waiting.used,
+        waitingRequests: () =>
+          waiting.used + (context.isReady() ? context.replicas.purgatory.waiting : 0),
         isReady: () => context.isReady(),
       }),
     }
+    context.onFlush((seconds) => this.#face.metrics.flushed(seconds))
   }
 
   async listen(): Promise<{ url: string; port: number }> {

@@ -4,6 +4,7 @@
  * appender's business, not decided here.
  */
 
+import type { Clock } from '../clock.ts'
 import type { StorageFile } from '../file/file-system.ts'
 import type { SyncScheduler } from '../file/sync-scheduler.ts'
 import type { Offset, Position } from '../record/offsets.ts'
@@ -32,13 +33,20 @@ export interface Durability {
 /** Durable by the log's own `fdatasync`; how many run at once is the scheduler's to say. */
 export class OwnFileDurability implements Durability {
   readonly #syncs: SyncScheduler
+  readonly #clock: Clock
+  readonly #flushed: (seconds: number) => void
 
-  constructor(syncs: SyncScheduler) {
+  /** `flushed` is told of every sync that succeeded, with the time it took, waiting for its turn included. */
+  constructor(syncs: SyncScheduler, clock: Clock, flushed: (seconds: number) => void) {
     this.#syncs = syncs
+    this.#clock = clock
+    this.#flushed = flushed
   }
 
-  commit(group: CommitGroup): Promise<void> {
-    return this.#syncs.sync(group.file, group.lastSyncedAtMs)
+  async commit(group: CommitGroup): Promise<void> {
+    const startedAtMs = this.#clock.monotonicMs()
+    await this.#syncs.sync(group.file, group.lastSyncedAtMs)
+    this.#flushed((this.#clock.monotonicMs() - startedAtMs) / 1_000)
   }
 
   async recover(): Promise<Buffer[]> {

@@ -31,6 +31,7 @@ export async function startOn(
     clock: new ManualClock(),
     logger,
     newUuid: randomUUID,
+    flushed() {},
     onFatal,
   })
   await core.recover()

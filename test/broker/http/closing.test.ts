@@ -22,6 +22,7 @@ function recoveringContext(): BrokerContext {
     random: systemRandom,
     logger: silentLogger,
     isReady: () => false,
+    onFlush() {},
     get topics() {
       return notYet()
     },
