@@ -20,7 +20,9 @@ import { registerOffsets } from './routes/offsets.ts'
 import { registerOpenApi } from './routes/openapi.ts'
 import { registerProducers } from './routes/producers.ts'
 import { registerBatches } from './routes/records-batches.ts'
+import { registerReadOne } from './routes/records-one.ts'
 import { registerProduce } from './routes/records-produce.ts'
+import { registerRead } from './routes/records-read.ts'
 import { registerTopics } from './routes/topics.ts'
 import { registerWelcome } from './routes/welcome.ts'
 
@@ -30,6 +32,8 @@ const MODULES: readonly ((app: FastifyInstance, context: BrokerContext) => void)
   registerProducers,
   registerProduce,
   registerBatches,
+  registerRead,
+  registerReadOne,
   registerCluster,
   registerHealth,
   registerMetrics,

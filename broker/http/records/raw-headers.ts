@@ -76,12 +76,12 @@ export function recordHeadersOf(rawHeaders: readonly string[]): ProducedHeader[]
   return headers
 }
 
-/** The HTTP headers that carry a record's key and headers. */
+/** The HTTP headers that carry a record's key and headers, by name; a name may have several values. */
 export function headersOfRecord(
   key: Buffer | null,
   headers: readonly RecordHeader[],
-): [name: string, value: string][] {
-  const sent: [string, string][] = []
+): Map<string, string[]> {
+  const sent = new Map<string, string[]>()
   let left = HEADER_BYTES_MAX
   let omitted = 0
   const add = (name: string, value: string) => {
@@ -91,14 +91,17 @@ export function headersOfRecord(
       return
     }
     left -= size
-    sent.push([name, value])
+    const values = sent.get(name)
+    if (values === undefined) sent.set(name, [value])
+    else values.push(value)
   }
   if (key !== null) add(KEY_HEADER, encodeHeaderValue(key))
   for (const { name, value } of headers) {
-    const text = name.toString('latin1')
+    // HTTP does not tell names by case.
+    const text = name.toString('latin1').toLowerCase()
     if (value === null || !TOKEN.test(text)) omitted++
     else add(`${HEADER_PREFIX}${text}`, encodeHeaderValue(value))
   }
-  if (omitted > 0) sent.push([OMITTED_HEADER, String(omitted)])
+  if (omitted > 0) sent.set(OMITTED_HEADER, [String(omitted)])
   return sent
 }

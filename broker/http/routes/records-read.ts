@@ -1,0 +1,108 @@
+/**
+ * Reading one partition: `GET …/partitions/{p}/records`, as a page (JSON, MessagePack), or as an NDJSON
+ * stream to the end of what there is. Reading moves nothing: the client keeps its place (`nextOffset`).
+ */
+
+import type { FastifyInstance } from 'fastify'
+import { ApiError } from '../../../client/api/errors.ts'
+import {
+  EVENT_STREAM_TYPE,
+  JSON_TYPE,
+  MSGPACK_TYPE,
+  NDJSON_TYPE,
+} from '../../../client/api/media-types.ts'
+import { ROUTES } from '../../../client/api/routes.ts'
+import type { BrokerContext } from '../../context.ts'
+import type { Partition } from '../../partition/partition.ts'
+import { type Answer, addRoute, type Call, queryTextOf } from '../add-route.ts'
+import { indentJson } from '../records/indent-json.ts'
+import { sendNdjson } from '../records/ndjson-stream.ts'
+import { JsonPage, MsgpackPage, readPage } from '../records/page.ts'
+import { type ReadPlan, readPlan } from '../records/read-plan.ts'
+import { untilGone } from '../records/until-gone.ts'
+
+type ReadCall = Call<typeof ROUTES.readPartition>
+
+export function registerRead(app: FastifyInstance, context: BrokerContext): void {
+  const { settings, clock } = context
+  const maxDecompressedBytes = settings.decompressedBytesMax
+
+  const page = async (call: ReadCall, partition: Partition, plan: ReadPlan): Promise<Answer> => {
+    const isMsgpack = call.answerType === MSGPACK_TYPE
+    const number = partition.partition
+    const body = isMsgpack ? new MsgpackPage(number) : new JsonPage(number, plan)
+    const read = await untilGone(call.reply.raw, app.face.closing, (signal) =>
+      readPage({ partition, plan, body, clock, maxDecompressedBytes, signal }),
+    )
+    const isPretty = call.query.pretty === true && !isMsgpack
+    return {
+      contentType: isMsgpack ? MSGPACK_TYPE : JSON_TYPE,
+      headers: { link: `<${nextPage(call.request.raw.url ?? '', read.nextOffset)}>; rel="next"` },
+      payload: isPretty ? indentJson(read.body.toString()) : read.body,
+    }
+  }
+
+  const stream = async (
+    call: ReadCall,
+    partition: Partition,
+    plan: ReadPlan,
+  ): Promise<undefined> => {
+    const { reply } = call
+    const free = app.face.waiting.take()
+    try {
+      const raw = {
+        stalledMsMax: settings.streamStalledMsMax,
+        isClosing: app.face.closing.aborted,
+      }
+      await untilGone(reply.raw, app.face.closing, (signal) =>
+        sendNdjson({ partition, plan, reply, clock, maxDecompressedBytes, raw, signal }),
+      )
+    } finally {
+      free()
+    }
+    return undefined
+  }
+
+  addRoute(app, context, ROUTES.readPartition, {
+    before: ({ answerType }) => {
+      if (answerType === EVENT_STREAM_TYPE) throw laterStream()
+    },
+    handle: (call) => {
+      const { params, query, answerType } = call
+      const partition = context.replicas.partition(params.topic, params.partition)
+      if (query.topicId !== undefined) partition.checkTopicId(query.topicId)
+      if (answerType === MSGPACK_TYPE && query.as !== undefined) {
+        throw new ApiError(
+          'INVALID_REQUEST',
+          'as= does not go with MessagePack, which has the bytes',
+        )
+      }
+      const isStream = answerType === NDJSON_TYPE
+      const plan = readPlan(query, isStream)
+      return isStream ? stream(call, partition, plan) : page(call, partition, plan)
+    },
+  })
+  addRoute(app, context, ROUTES.readTopic, {
+    handle: ({ params }) => {
+      const { name, partitions } = context.topics.require(params.topic)
+      throw new ApiError(
+        'NOT_IMPLEMENTED',
+        `reading all partitions at once is not served by this version of the broker; read /v1/topics/${name}/partitions/{p}/records with p from 0 to ${partitions - 1}`,
+      )
+    },
+  })
+}
+
+/** The URL of the page after this one: the same, but for where it begins. */
+function nextPage(url: string, nextOffset: number): string {
+  const query = new URLSearchParams(queryTextOf(url))
+  query.set('from', String(nextOffset))
+  return `${url.split('?', 1)[0]}?${query}`
+}
+
+function laterStream(): ApiError {
+  return new ApiError(
+    'NOT_IMPLEMENTED',
+    `${EVENT_STREAM_TYPE} is not served by this version of the broker; ${NDJSON_TYPE} streams what there is, waitMs= waits for more`,
+  )
+}
