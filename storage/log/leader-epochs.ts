@@ -12,6 +12,7 @@
 
 import { StorageError } from '../errors.ts'
 import type { FileSystem, StorageFile } from '../file/file-system.ts'
+import { parsePartitionDirectory } from '../file/names.ts'
 import { crc32c } from '../record/crc32c.ts'
 import { type Offset, toOffset } from '../record/offsets.ts'
 
@@ -61,6 +62,7 @@ export class LeaderEpochs {
     path: string,
   ): Promise<LeaderEpochs> {
     if ((await fileSystem.status(path)) === undefined) {
+      await refuseLostEpochs(fileSystem, directory, path)
       await writeWhole(fileSystem, directory, path, [])
     }
     const bytes = await fileSystem.readFile(path)
@@ -147,6 +149,22 @@ export class LeaderEpochs {
     if (history === undefined) this.#epochs.set(keyOf(id), [start])
     else history.push(start)
   }
+}
+
+/** Epochs that begin again at 0 below older ones would make recovery take good batches for bad. */
+async function refuseLostEpochs(
+  fileSystem: FileSystem,
+  directory: string,
+  path: string,
+): Promise<void> {
+  const entries = await fileSystem.list(directory)
+  const partition = entries.find(({ name }) => parsePartitionDirectory(name)?.kind === 'partition')
+  if (partition === undefined) return
+  throw new StorageError(
+    'KAFKA_STORAGE_ERROR',
+    `${path} is missing beside partitions (${partition.name}): restore it, or use another data directory`,
+    { values: { path } },
+  )
 }
 
 /** Epochs under which at least one record was written, and always the last one. */

@@ -53,12 +53,17 @@ export interface OpenRules extends RecoveryRules {
   readonly nowMs: number
 }
 
-/** Makes the files of a log that has no record yet. The caller syncs the directory above. */
+/**
+ * Makes the files of a log that has no record yet. The caller syncs the directory above. Throws
+ * `KAFKA_STORAGE_ERROR` when a log that was in use lies there.
+ */
 export async function createLogFiles(files: LogFiles, nowMs: number): Promise<void> {
   await files.fileSystem.createDirectory(files.directory)
-  for (const entry of await files.fileSystem.list(files.directory)) {
+  const entries = await files.fileSystem.list(files.directory)
+  for (const { name } of entries) await refuseUsedSegment(files, name)
+  for (const { name } of entries) {
     // Left by a creation that a crash cut short: nothing was ever written to it.
-    await files.fileSystem.removeFile(`${files.directory}/${entry.name}`)
+    await files.fileSystem.removeFile(`${files.directory}/${name}`)
   }
   const segment = await createSegment(files, toOffset(0), nowMs)
   await segment.file.close()
@@ -77,6 +82,20 @@ export async function createLogFiles(files: LogFiles, nowMs: number): Promise<vo
   )
   await point.close()
   await files.fileSystem.syncDirectory(files.directory)
+}
+
+/** A creation cut short leaves one empty segment at offset 0 and no other. */
+async function refuseUsedSegment(files: LogFiles, name: string): Promise<void> {
+  const segment = parseSegmentFile(name)
+  if (segment === undefined || segment.suffix !== '.log') return
+  const path = `${files.directory}/${name}`
+  const sizeBytes = (await files.fileSystem.status(path))?.sizeBytes ?? 0
+  if (segment.baseOffset === 0 && sizeBytes === 0) return
+  throw new StorageError(
+    'KAFKA_STORAGE_ERROR',
+    `${path} is of a log that was in use: no new one is made in its place`,
+    { values: { path } },
+  )
 }
 
 /** Opens the log in `files.directory`. Throws `KAFKA_STORAGE_ERROR` naming the file where it is corrupt. */
