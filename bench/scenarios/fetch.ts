@@ -32,7 +32,7 @@ function trialOf(recordBytes: number, connections: number): Trial {
           partitions: PARTITIONS,
           connections,
           maxBytes: FETCH_BYTES,
-          seconds: 1,
+          seconds: Math.min(seconds, 1),
         }
         await runClient('clients/fetch.ts', task)
         const answer = await runClient<FetchAnswer>('clients/fetch.ts', { ...task, seconds })

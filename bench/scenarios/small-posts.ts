@@ -9,7 +9,7 @@ import type { SmallPostsAnswer, SmallPostsTask } from '../clients/small-posts.ts
 import type { Measure, Scenario, Trial } from '../scenario.ts'
 
 const CONNECTIONS = [8, 64]
-const WARM_UP_SECONDS = 2
+const WARM_UP_SECONDS_MAX = 2
 const BODY = JSON.stringify({ value: 'x'.repeat(100) })
 
 type Target = Pick<SmallPostsTask, 'port' | 'path'>
@@ -20,7 +20,7 @@ async function measured(target: Target, connections: number, seconds: number): P
     contentType: 'application/json',
     body: BODY,
     connections,
-    warmUpSeconds: WARM_UP_SECONDS,
+    warmUpSeconds: Math.min(seconds, WARM_UP_SECONDS_MAX),
     seconds,
   }
   const answer = await runClient<SmallPostsAnswer>('clients/small-posts.ts', task)
