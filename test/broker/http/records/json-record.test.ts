@@ -141,12 +141,15 @@ describe('headers', () => {
 })
 
 describe('partition and timestamp', () => {
-  it('are integers in their bounds, -1 when absent', () => {
+  it('are numbers in their bounds, -1 when absent', () => {
     expect(readOne('{"value":0,"partition":3,"timestamp":1700000000000}')).toMatchObject({
       partition: 3,
       timestamp: 1_700_000_000_000,
     })
     expect(readOne('{"value":0}')).toMatchObject({ partition: -1, timestamp: -1 })
+    expect(readOne('{"value":0,"timestamp":"2025-01-01T01:00:00+01:00"}')).toMatchObject({
+      timestamp: Date.UTC(2025, 0, 1),
+    })
   })
 
   it.each([
@@ -157,7 +160,9 @@ describe('partition and timestamp', () => {
     ['"timestamp":-5', 'INVALID_TIMESTAMP'],
     ['"timestamp":1.5', 'INVALID_TIMESTAMP'],
     ['"timestamp":9007199254740992', 'INVALID_TIMESTAMP'],
-    ['"timestamp":"2025-01-01T00:00:00Z"', 'INVALID_TIMESTAMP'],
+    ['"timestamp":"2025-01-01T00:00:00"', 'INVALID_TIMESTAMP'],
+    ['"timestamp":"1969-01-01T00:00:00Z"', 'INVALID_TIMESTAMP'],
+    ['"timestamp":null', 'INVALID_TIMESTAMP'],
   ])('%s is %s', (member, code) => {
     expect(readBody(`{"value":0,${member}}`)).toEqual([code])
   })

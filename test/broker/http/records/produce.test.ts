@@ -1,0 +1,456 @@
+/** Producing over HTTP, request by request: what is stored, what is answered, what is refused. */
+
+import { Packr } from 'msgpackr'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import { RecordBatch } from '../../../../storage/record/record-batch.ts'
+import { sendRaw } from '../raw-http.ts'
+import { send, TestTopic } from './topic-client.ts'
+
+let broker: TestBroker
+beforeAll(async () => {
+  broker = await startBroker({ httpBodyBytesMax: 1024 * 1024 })
+})
+afterAll(() => broker[Symbol.asyncDispose]())
+
+const packr = new Packr({ useRecords: false, variableMapSize: true })
+const MSGPACK = { 'content-type': 'application/msgpack' }
+
+describe('JSON', () => {
+  test('stores a record as sent and answers where it is', async () => {
+    const topic = await TestTopic.create(broker)
+    const reply = await topic.produce(
+      '{"key":"u1","value":{ "a":1.0 },"headers":{"x":"é"},"timestamp":1700000000000}',
+    )
+    expect(reply.status).toBe(200)
+    expect(reply.text.endsWith('}\n')).toBe(true)
+    expect(reply.json).toEqual({
+      topic: topic.name,
+      durability: 'flushed',
+      inSyncReplicas: 1,
+      offsets: [{ partition: 0, offset: 0, timestamp: 1_700_000_000_000 }],
+    })
+    expect(await topic.stored()).toEqual([
+      {
+        offset: 0,
+        timestamp: 1_700_000_000_000,
+        key: 'u1',
+        value: '{ "a":1.0 }',
+        headers: [['x', '\u00c3\u00a9']],
+      },
+    ])
+  })
+
+  test('keeps values of every kind exactly', async () => {
+    const topic = await TestTopic.create(broker)
+    await topic.produce(
+      '{"records":[{"value":"t\\u0065xt"},{"value":null},{"value":{"base64":"AP8="}},{"value":1e2},{"value":""}]}',
+    )
+    await topic.produce(
+      '{"records":[{"value":"x"},{"value":{"base64":"AP8="}},{"value":null}]}',
+      '?as=json',
+    )
+    expect((await topic.stored()).map(({ value }) => value)).toEqual([
+      'text',
+      null,
+      '\u0000\u00ff',
+      '1e2',
+      '',
+      '"x"',
+      '{"base64":"AP8="}',
+      null,
+    ])
+  })
+
+  test('answers in the order of the records, whatever their partitions', async () => {
+    const topic = await TestTopic.create(broker, { partitions: 4 })
+    const records = Array.from({ length: 40 }, (_, i) => ({ key: `k${i % 9}`, value: String(i) }))
+    const { json } = await topic.produce({ records })
+    expect(json.offsets).toHaveLength(40)
+    const stored = await Promise.all([0, 1, 2, 3].map((partition) => topic.stored(partition)))
+    for (const [i, { partition, offset }] of json.offsets.entries()) {
+      expect(stored[partition]![offset]!.value).toBe(String(i))
+    }
+    const partitionOfKey = new Map<string, number>()
+    for (const [i, { partition }] of json.offsets.entries()) {
+      const { key } = records[i]!
+      expect(partitionOfKey.get(key) ?? partition).toBe(partition)
+      partitionOfKey.set(key, partition)
+    }
+    expect(new Set(partitionOfKey.values()).size).toBeGreaterThan(1)
+  })
+
+  test('puts records without a key into one batch of one partition', async () => {
+    const topic = await TestTopic.create(broker, { partitions: 8 })
+    const { json } = await topic.produce({ records: Array(10).fill({ value: 'x' }) })
+    expect(new Set(json.offsets.map((each: { partition: number }) => each.partition)).size).toBe(1)
+  })
+
+  test('obeys partition= and the partition of a record, and key= for those without', async () => {
+    const topic = await TestTopic.create(broker, { partitions: 3 })
+    expect((await topic.produce({ value: 'a' }, '?partition=2')).json.offsets[0].partition).toBe(2)
+    expect((await topic.produce({ value: 'a', partition: 1 })).json.offsets[0].partition).toBe(1)
+    const keyed = await topic.produce({ value: 'b' }, '?partition=2&key=%C3%A9')
+    expect(keyed.status).toBe(200)
+    expect((await topic.stored(2)).at(-1)).toMatchObject({ key: '\u00c3\u00a9', value: 'b' })
+  })
+
+  test('is refused whole when one record is, each refusal with its index', async () => {
+    const topic = await TestTopic.create(broker)
+    const reply = await topic.produce(
+      '{"records":[{"value":1},{"key":1.5,"value":1},{"value":1,"partition":7},{"value":1,"timestamp":99999999999999}]}',
+    )
+    expect(reply.status).toBe(422)
+    expect(reply.headers['content-type']).toBe('application/problem+json')
+    expect(reply.json).toMatchObject({
+      code: 'INVALID_RECORD',
+      outcome: 'refused',
+      errors: [
+        { index: 1, code: 'INVALID_RECORD' },
+        { index: 2, code: 'UNKNOWN_TOPIC_OR_PARTITION' },
+        { index: 3, code: 'INVALID_TIMESTAMP' },
+      ],
+    })
+    expect(topic.count()).toBe(0)
+  })
+
+  test.each([
+    ['not JSON', '{"value":'],
+    ['two texts', '{"value":1}{"value":2}'],
+    ['a name twice', '{"value":1,"value":2}'],
+    ['nesting beyond the limit', `{"value":${'['.repeat(200_000)}`],
+    ['a byte order mark', '\ufeff{"value":1}'],
+    ['NaN', '{"value":NaN}'],
+    ['no records', '{"records":[]}'],
+    ['nothing', ''],
+  ])('that is %s is 400 and refused', async (_what, body) => {
+    const topic = await TestTopic.create(broker)
+    const reply = await topic.post(body)
+    expect(reply.status).toBe(400)
+    expect(reply.json).toMatchObject({ code: 'INVALID_REQUEST', outcome: 'refused' })
+    expect(topic.count()).toBe(0)
+  })
+
+  test.each([
+    ['an unknown member', '{"value":1,"val":2}'],
+    ['no value', '{"key":"a"}'],
+    ['half of a surrogate pair', '{"value":"\\ud800"}'],
+    ['broken base64', '{"value":{"base64":"AP8"}}'],
+    ['a record that is an array', '[1]'],
+  ])('with %s is 422', async (_what, body) => {
+    const topic = await TestTopic.create(broker)
+    expect((await topic.post(body)).status).toBe(422)
+  })
+
+  test('that is not UTF-8 is 400', async () => {
+    const topic = await TestTopic.create(broker)
+    const body = Buffer.concat([Buffer.from('{"value":"'), Buffer.from([0xff]), Buffer.from('"}')])
+    expect((await topic.post(body)).status).toBe(400)
+  })
+
+  test('with __proto__ and constructor as names keeps them as names', async () => {
+    const topic = await TestTopic.create(broker)
+    const value = '{"__proto__":{"polluted":true},"constructor":1}'
+    await topic.produce(`{"value":${value},"headers":{"__proto__":"h"}}`)
+    expect(await topic.stored()).toMatchObject([{ value, headers: [['__proto__', 'h']] }])
+    expect(({} as { polluted?: boolean }).polluted).toBeUndefined()
+  })
+
+  test('of more than the limit is 413, and so is a record beyond max.message.bytes', async () => {
+    const topic = await TestTopic.create(broker, { config: { 'max.message.bytes': 10_000 } })
+    expect((await topic.produce({ value: 'x'.repeat(2 * 1024 * 1024) })).status).toBe(413)
+    const reply = await topic.produce({ records: [{ value: 'a' }, { value: 'x'.repeat(10_000) }] })
+    expect(reply.status).toBe(413)
+    expect(reply.json).toMatchObject({ code: 'MESSAGE_TOO_LARGE', errors: [{ index: 1 }] })
+    expect(topic.count()).toBe(0)
+  })
+
+  test('that exceeds one batch in sum is stored in several', async () => {
+    const topic = await TestTopic.create(broker, { config: { 'max.message.bytes': 10_000 } })
+    const records = Array.from({ length: 10 }, (_, i) => ({ value: String(i).repeat(3_000) }))
+    const { json } = await topic.produce({ records })
+    expect(json.offsets.map((each: { offset: number }) => each.offset)).toEqual([
+      ...Array(10).keys(),
+    ])
+    expect(topic.count()).toBe(10)
+  })
+})
+
+describe('MessagePack', () => {
+  test('stores binary as it is', async () => {
+    const topic = await TestTopic.create(broker)
+    const record = {
+      key: Buffer.from([255]),
+      value: Buffer.from([0, 254]),
+      headers: { h: Buffer.from([1]) },
+    }
+    const reply = await topic.post(Buffer.from(packr.pack({ records: [record] })), '', MSGPACK)
+    expect(reply.status).toBe(200)
+    expect(await topic.stored()).toMatchObject([
+      { key: '\u00ff', value: '\u0000\u00fe', headers: [['h', '\u0001']] },
+    ])
+  })
+
+  test.each([
+    ['an extension', Buffer.from([0x81, 0xa5, ...Buffer.from('value'), 0xd4, 1, 0])],
+    ['a count of 2^32 - 1', Buffer.from([0xdd, 255, 255, 255, 255])],
+    ['deep nesting', Buffer.alloc(200_000, 0x91)],
+    ['nothing', Buffer.alloc(0)],
+  ])('with %s is 400', async (_what, body) => {
+    const topic = await TestTopic.create(broker)
+    expect((await topic.post(body, '', MSGPACK)).status).toBe(400)
+  })
+})
+
+describe('a raw body', () => {
+  test('is the value, byte for byte, with its content type, key and headers', async () => {
+    const topic = await TestTopic.create(broker)
+    const body = Buffer.from([0, 1, 255, 10, 13])
+    const reply = await topic.post(body, '', {
+      'content-type': 'image/x-thing; a=b',
+      'spool-key': '%C3%A9 x',
+      'spool-header-Trace': 'a%25b',
+      'spool-header-other': 'c',
+      'spool-timestamp': '1700000000000',
+      'spool-partition': '0',
+    })
+    expect(reply.json.offsets).toEqual([{ partition: 0, offset: 0, timestamp: 1_700_000_000_000 }])
+    expect(await topic.stored()).toEqual([
+      {
+        offset: 0,
+        timestamp: 1_700_000_000_000,
+        key: '\u00c3\u00a9 x',
+        value: '\u0000\u0001\u00ff\n\r',
+        headers: [
+          ['content-type', 'image/x-thing; a=b'],
+          ['Trace', 'a%b'],
+          ['other', 'c'],
+        ],
+      },
+    ])
+  })
+
+  test('may be JSON, kept as it came, by body=value, with a key out of it', async () => {
+    const topic = await TestTopic.create(broker)
+    const webhook = ' { "order": {"id": 42}, "at": "2025-01-01T00:00:00Z" }\n'
+    await topic.produce(webhook, '?body=value&keyFrom=/order/id&timestampFrom=/at')
+    expect(await topic.stored()).toMatchObject([
+      { key: '42', value: webhook, timestamp: Date.UTC(2025, 0, 1) },
+    ])
+    const missing = await topic.produce(webhook, '?body=value&keyFrom=/order/nr')
+    expect(missing.status).toBe(422)
+    expect((await topic.produce('{', '?body=value&keyFrom=/a')).status).toBe(400)
+  })
+
+  test('that is empty is an empty value, with spool-tombstone a null one', async () => {
+    const topic = await TestTopic.create(broker)
+    const text = { 'content-type': 'text/plain', 'spool-key': 'k' }
+    expect((await topic.post('', '', text)).status).toBe(200)
+    expect((await topic.post('', '', { 'spool-tombstone': 'true', 'spool-key': 'k' })).status).toBe(
+      200,
+    )
+    expect((await topic.stored()).map(({ value }) => value)).toEqual(['', null])
+    const full = await topic.post('x', '', { ...text, 'spool-tombstone': 'true' })
+    expect(full.status).toBe(400)
+  })
+
+  test('too long for the topic is refused before it is sent', async () => {
+    const topic = await TestTopic.create(broker, { config: { 'max.message.bytes': 1024 } })
+    const reply = await sendRaw(
+      broker.port,
+      `POST ${topic.path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 5000\r\nExpect: 100-continue\r\n\r\n`,
+    )
+    expect(reply.status).toBe(413)
+    expect(reply.text).not.toContain('100 Continue')
+    expect(JSON.parse(reply.body)).toMatchObject({ code: 'MESSAGE_TOO_LARGE', outcome: 'refused' })
+  })
+
+  test.each([
+    ['spool-key', 'a%zz'],
+    ['spool-header-x', '%1'],
+    ['spool-timestamp', '-1'],
+    ['spool-partition', '1.5'],
+    ['spool-tombstone', 'yes'],
+  ])('with %s: %s is 400', async (name, value) => {
+    const topic = await TestTopic.create(broker)
+    expect(
+      (await topic.post('x', '', { 'content-type': 'text/plain', [name]: value })).status,
+    ).toBe(400)
+  })
+})
+
+describe('acknowledgement', () => {
+  test('acks=0 is 202 without offsets', async () => {
+    const topic = await TestTopic.create(broker)
+    const reply = await topic.produce({ value: 'x' }, '?acks=0')
+    expect(reply.status).toBe(202)
+    expect(reply.text).toBe('')
+    await expect.poll(() => topic.count()).toBe(1)
+  })
+
+  test('of a topic that does not sync says written', async () => {
+    const topic = await TestTopic.create(broker, { config: { 'flush.messages': 1_000 } })
+    expect((await topic.produce({ value: 'x' })).json.durability).toBe('written')
+  })
+
+  test('acks=2 is refused by its name', async () => {
+    const topic = await TestTopic.create(broker)
+    const reply = await topic.produce({ value: 'x' }, '?acks=2')
+    expect(reply.status).toBe(400)
+    expect(reply.json.code).toBe('INVALID_REQUIRED_ACKS')
+  })
+
+  test('with LogAppendTime gives the time of the append', async () => {
+    const topic = await TestTopic.create(broker, {
+      config: { 'message.timestamp.type': 'LogAppendTime' },
+    })
+    const before = Date.now()
+    const { json } = await topic.produce({ value: 'x', timestamp: 5 })
+    expect(json.offsets[0].timestamp).toBeGreaterThanOrEqual(before)
+    expect((await topic.stored())[0]!.timestamp).toBe(json.offsets[0].timestamp)
+  })
+})
+
+describe('once only', () => {
+  const stamp = (producerId: number, sequence: number) => ({
+    'content-type': 'application/json',
+    'spool-producer-id': String(producerId),
+    'spool-producer-epoch': '0',
+    'spool-sequence': String(sequence),
+  })
+
+  async function newProducer(): Promise<number> {
+    const { json } = await send(broker, '/v1/producers', { method: 'POST' })
+    return json.producerId
+  }
+
+  test('a repeat is the first offsets and no second copy', async () => {
+    const topic = await TestTopic.create(broker)
+    const id = await newProducer()
+    const body = '{"records":[{"value":"a"},{"value":"b"}]}'
+    const first = await topic.post(body, '?partition=0', stamp(id, 0))
+    const again = await topic.post(body, '?partition=0', stamp(id, 0))
+    expect(first.json.duplicate).toBeUndefined()
+    expect(again.status).toBe(200)
+    expect(again.json.duplicate).toBe(true)
+    expect(again.json.offsets.map((each: { offset: number }) => each.offset)).toEqual([0, 1])
+    const next = await topic.post('{"value":"c"}', '?partition=0', stamp(id, 2))
+    expect(next.json.offsets[0].offset).toBe(2)
+    expect((await topic.stored()).map(({ value }) => value)).toEqual(['a', 'b', 'c'])
+  })
+
+  test('a gap is refused', async () => {
+    const topic = await TestTopic.create(broker)
+    const id = await newProducer()
+    await topic.post('{"value":"a"}', '?partition=0', stamp(id, 0))
+    const gap = await topic.post('{"value":"b"}', '?partition=0', stamp(id, 5))
+    expect(gap.json).toMatchObject({ code: 'OUT_OF_ORDER_SEQUENCE_NUMBER', outcome: 'refused' })
+    expect(topic.count()).toBe(1)
+  })
+
+  test('needs partition=, all three headers, one batch, and a body that ends', async () => {
+    const topic = await TestTopic.create(broker, { config: { 'max.message.bytes': 5_000 } })
+    const id = await newProducer()
+    const value = '{"value":"a"}'
+    expect((await topic.post(value, '', stamp(id, 0))).status).toBe(400)
+    const { 'spool-sequence': _, ...without } = stamp(id, 0)
+    expect((await topic.post(value, '?partition=0', without)).status).toBe(400)
+    const ndjson = { ...stamp(id, 0), 'content-type': 'application/x-ndjson' }
+    expect((await topic.post(value, '?partition=0', ndjson)).status).toBe(400)
+    const two = JSON.stringify({ records: Array(2).fill({ value: 'x'.repeat(4_000) }) })
+    expect((await topic.post(two, '?partition=0', stamp(id, 0))).status).toBe(400)
+    expect((await topic.post(value, '?partition=0&expectOffset=0', stamp(id, 0))).status).toBe(400)
+    expect(topic.count()).toBe(0)
+  })
+
+  test('expectOffset appends only there, else 412 with the actual one', async () => {
+    const topic = await TestTopic.create(broker)
+    expect((await topic.produce({ value: 'a' }, '?partition=0&expectOffset=0')).status).toBe(200)
+    const late = await topic.produce({ value: 'b' }, '?partition=0&expectOffset=0')
+    expect(late.status).toBe(412)
+    expect(late.json).toMatchObject({
+      code: 'OFFSET_MISMATCH',
+      outcome: 'refused',
+      logEndOffset: 1,
+    })
+    expect((await topic.produce({ value: 'b' }, '?expectOffset=1')).status).toBe(400)
+    expect(topic.count()).toBe(1)
+  })
+})
+
+describe('what does not fit', () => {
+  test('an unknown topic is 404 with the command that makes it', async () => {
+    const reply = await send(broker, '/v1/topics/nowhere/records', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"value":1}',
+    })
+    expect(reply.status).toBe(404)
+    expect(reply.json.detail).toContain('curl -X PUT')
+  })
+
+  test('a partition that is not there is 404', async () => {
+    const topic = await TestTopic.create(broker, { partitions: 2 })
+    expect((await topic.produce({ value: 1 }, '?partition=2')).status).toBe(404)
+  })
+
+  test.each([
+    'unknown=1',
+    'acks=1&acks=1',
+    'partition=-1',
+    'partition=1.0',
+    'partition=99999999999',
+    'timeoutMs=0',
+    'timeoutMs=1e3',
+    'body=lines2',
+    'as=xml',
+    'keyFrom=/a',
+    'timestampFrom=/a',
+    'onError=skip',
+    'body=value&as=json',
+    'body=value&keyFrom=a',
+    'body=value&keyFrom=/a&key=b',
+    'expectOffset=9007199254740992&partition=0',
+    'key=%ff',
+  ])('?%s is 400 and says why', async (query) => {
+    const topic = await TestTopic.create(broker)
+    const reply = await topic.produce({ value: 1 }, `?${query}`)
+    expect(reply.status).toBe(400)
+    expect(reply.json.detail.length).toBeGreaterThan(20)
+    expect(topic.count()).toBe(0)
+  })
+
+  test('spool headers on a body that describes its own records are 400', async () => {
+    const topic = await TestTopic.create(broker)
+    const reply = await topic.post('{"value":1}', '', {
+      'content-type': 'application/json',
+      'spool-key': 'k',
+    })
+    expect(reply.status).toBe(400)
+  })
+})
+
+describe('batches', () => {
+  async function firstBatch(topic: TestTopic): Promise<RecordBatch> {
+    const { bytes } = await broker.context.replicas
+      .partition(topic.name, 0)
+      .read(0, { maxBytes: 1 })
+    return new RecordBatch(bytes)
+  }
+
+  test('are compressed by the broker where that helps', async () => {
+    const topic = await TestTopic.create(broker)
+    await topic.produce({ records: Array(200).fill({ value: 'the same again' }) })
+    expect((await firstBatch(topic)).compression).toBe('lz4')
+    const small = await TestTopic.create(broker)
+    await small.produce({ value: 'small' })
+    expect((await firstBatch(small)).compression).toBe('none')
+  })
+
+  test('obey compression.type', async () => {
+    const topic = await TestTopic.create(broker, { config: { 'compression.type': 'zstd' } })
+    await topic.produce({ value: 'small' })
+    expect((await firstBatch(topic)).compression).toBe('zstd')
+    expect(await topic.stored()).toMatchObject([{ value: 'small' }])
+  })
+})
