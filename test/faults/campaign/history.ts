@@ -85,6 +85,15 @@ export class LogHistory {
     attempt.isDurable ||= isDurable
   }
 
+  /** The log was deleted; one of the same name that comes later begins at nothing. */
+  forget(): void {
+    for (const attempt of this.attempts) attempt.state = 'gone'
+    this.#seen.clear()
+    this.#flushedOffset = 0
+    this.#startConfirmed = 0
+    this.#startAsked = 0
+  }
+
   noteError(error: unknown): void {
     this.errors.push(error)
   }

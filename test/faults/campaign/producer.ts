@@ -14,6 +14,8 @@ import type { Attempt, LogHistory } from './history.ts'
 export const MAX_DECOMPRESSED_BYTES = 1024 * 1024
 /** As many as the log remembers of a producer (KIP-98). */
 const IN_FLIGHT_MAX = 5
+const BATCH_OVERHEAD_BYTES = 100
+const RECORD_OVERHEAD_BYTES = 30
 
 export class Producer {
   readonly #history: LogHistory
@@ -25,9 +27,17 @@ export class Producer {
   #unanswered: Attempt[] = []
   /** Answered; for retries of what is already there. */
   #lastAcknowledged: Attempt | undefined
+  /** A batch must fit a segment. */
+  readonly #batchBytesMax: number
   readonly problems: string[] = []
 
-  constructor(history: LogHistory, random: SeededRandom, producerId: number) {
+  constructor(
+    history: LogHistory,
+    random: SeededRandom,
+    producerId: number,
+    batchBytesMax: number,
+  ) {
+    this.#batchBytesMax = batchBytesMax
     this.#history = history
     this.#random = random
     this.#producerId = producerId
@@ -35,6 +45,11 @@ export class Producer {
 
   get canSend(): boolean {
     return this.#unanswered.length < IN_FLIGHT_MAX
+  }
+
+  /** Everything sent was acknowledged. */
+  get isSettled(): boolean {
+    return this.#unanswered.length === 0
   }
 
   get isIdempotent(): boolean {
@@ -145,16 +160,20 @@ export class Producer {
         ? {}
         : { producerId: producer.id, producerEpoch: 0, baseSequence: producer.sequence }),
     })
+    let bytesLeft = this.#batchBytesMax - BATCH_OVERHEAD_BYTES
     for (const value of attempt.values) {
-      builder.append(nowMs, Buffer.from(value), this.#padding())
+      bytesLeft -= value.length + RECORD_OVERHEAD_BYTES
+      const padding = this.#padding(bytesLeft / attempt.values.length)
+      bytesLeft -= padding.length
+      builder.append(nowMs, Buffer.from(value), padding)
     }
     return builder.build()
   }
 
   /** Mostly small; sometimes several sectors, rarely many. */
-  #padding(): Buffer {
+  #padding(bytesMax: number): Buffer {
     const kind = this.#random.next()
     const longest = kind < 0.7 ? 150 : kind < 0.95 ? 1_200 : 6_000
-    return this.#random.bytes(this.#random.below(longest))
+    return this.#random.bytes(this.#random.below(Math.min(longest, Math.max(1, bytesMax))))
   }
 }

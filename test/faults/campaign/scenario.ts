@@ -16,7 +16,7 @@ import { SeededRandom } from '../../rigs/random.ts'
 import { openEngine } from './engine.ts'
 import { BadRead, readAll } from './reader.ts'
 import { Topics } from './topics.ts'
-import { create, finishCreating, remove, type Stage, work } from './workload.ts'
+import { finishCreating, remove, type Stage, work } from './workload.ts'
 
 export interface ScenarioResult {
   readonly seed: number
@@ -145,7 +145,7 @@ class Scenario {
     if (!(await this.#load(stage))) return
     this.#tell(`${name}: started with ${this.#topics.active.length} topics`)
     if (steps > 0) {
-      if (this.#topics.all.length === 0) await create(stage)
+      if (this.#topics.all.length === 0) await finishCreating(stage, this.#topics.add())
       await this.#retry(stage)
       await work(stage)
     }
@@ -211,6 +211,7 @@ class Scenario {
         // A client whose acknowledged records are gone, as a relaxed topic allows, begins anew.
         const mayHaveLost = !partition.history.isSynced && partition.crash === 'power cut'
         partition.crash = 'clean stop'
+        partition.history.errors.length = 0
         for (const producer of partition.producers) {
           if (mayHaveLost) producer.beginAnew(this.#topics.nextProducerId())
           await producer.retryAll(log, this.#clock.now(), () => stage.disk.isAlive)

@@ -100,6 +100,7 @@ export class Topics {
           history,
           this.#random.fork(),
           this.#random.chance(0.75) ? this.nextProducerId() : -1,
+          config.segmentBytes,
         ),
     )
     return { history, producers, crash: 'clean stop' }

@@ -66,6 +66,12 @@ async function produce(stage: Stage, topic: Topic, partition: Partition, log: Lo
     if (random.chance(0.5)) await pause(random)
   }
   await Promise.all(waiting)
+  const { struck } = stage.disk.faults
+  if (topic.state === 'active' && stage.disk.isAlive && struck.length === 0) {
+    for (const error of partition.history.errors) {
+      stage.problem(`${partition.history.name}: refused for no reason: ${String(error)}`)
+    }
+  }
 }
 
 async function consume(stage: Stage, topic: Topic, partition: Partition, log: Log): Promise<void> {
@@ -154,7 +160,7 @@ async function changeFlushing(stage: Stage, topic: Topic, isSynced: boolean): Pr
 }
 
 /** A new topic, and those who use it. */
-export async function create(stage: Stage): Promise<Promise<void>[]> {
+async function create(stage: Stage): Promise<Promise<void>[]> {
   const topic = stage.topics.add()
   await finishCreating(stage, topic)
   return topic.state === 'active' ? actorsOf(stage, topic) : []

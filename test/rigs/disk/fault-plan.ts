@@ -57,7 +57,7 @@ interface Rule {
 export class FaultPlan {
   readonly #calls: DiskCall[] = []
   readonly #rules: Rule[] = []
-  readonly #struck: DiskCall[] = []
+  readonly #struck: (DiskCall & Fault)[] = []
 
   /** Every call so far, in order. */
   get calls(): readonly DiskCall[] {
@@ -65,7 +65,7 @@ export class FaultPlan {
   }
 
   /** The calls that were made to fail, in order. */
-  get struck(): readonly DiskCall[] {
+  get struck(): readonly (DiskCall & Fault)[] {
     return this.#struck
   }
 
@@ -115,7 +115,7 @@ export class FaultPlan {
         struck ??= rule.fault
       }
     }
-    if (struck !== undefined && struck !== 'halt') this.#struck.push(call)
+    if (struck !== undefined && struck !== 'halt') this.#struck.push({ ...call, ...struck })
     return struck
   }
 
