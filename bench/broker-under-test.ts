@@ -41,6 +41,11 @@ export function produce(task: ProduceTask): Promise<ProduceAnswer> {
   return runClient<ProduceAnswer>('clients/produce.ts', task)
 }
 
+/** Produces until the broker is killed, which is no failure here. */
+export async function produceUntilKilled(task: ProduceTask): Promise<void> {
+  await runClient('clients/produce.ts', task, 'ignore').catch(() => {})
+}
+
 /** A short run that is not measured, then the one that is. */
 export async function produceWarm(task: ProduceTask): Promise<ProduceAnswer> {
   const { seconds = WARM_UP_SECONDS_MAX } = task

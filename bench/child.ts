@@ -8,10 +8,17 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/** Runs `script` (a path inside `bench/`) with `task`; resolves to its answer. */
-export async function runClient<Answer>(script: string, task: object): Promise<Answer> {
+/**
+ * Runs `script` (a path inside `bench/`) with `task`; resolves to its answer. `stderr` is ignored where
+ * the client is expected to lose its broker.
+ */
+export async function runClient<Answer>(
+  script: string,
+  task: object,
+  stderr: 'inherit' | 'ignore' = 'inherit',
+): Promise<Answer> {
   const child = spawn(process.execPath, [join(import.meta.dirname, script), JSON.stringify(task)], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', stderr],
     env: { ...process.env, UV_THREADPOOL_SIZE: '4' },
   })
   let output = ''

@@ -3,7 +3,13 @@
  * writing, and measures how soon it is ready and what it holds. For the scenarios that differ only in size.
  */
 
-import { createTopic, produce, startBroker, TOPIC } from './broker-under-test.ts'
+import {
+  createTopic,
+  produce,
+  produceUntilKilled,
+  startBroker,
+  TOPIC,
+} from './broker-under-test.ts'
 import type { ProduceTask } from './clients/produce-task.ts'
 import type { Measure, Trial } from './scenario.ts'
 
@@ -55,7 +61,7 @@ export function restartTrial(options: RestartTrialOptions): Trial {
       await sleep(SETTLE_MS)
       say('memory, started again', broker.memoryMiB(), 'MiB')
 
-      const writing = produce({ ...task, port: broker.port, seconds: 60 }).catch(() => undefined)
+      const writing = produceUntilKilled({ ...task, port: broker.port, seconds: 60 })
       await sleep(BEFORE_KILL_MS)
       await broker.kill()
       await writing
