@@ -12,6 +12,8 @@ import { findCycle, type Import, importsOf } from './rigs/imports.ts'
 const ROOT = join(import.meta.dirname, '..')
 const ROOMS = ['storage', 'client', 'broker', 'cli', 'bench', 'test']
 const LINES_MAX = 400
+/** A test is a list of cases: longer is still easy to read. */
+const TEST_LINES_MAX = 600
 const BANNED_NAMES = /(^|\/)(utils?|helpers?|common|types|impl|misc)(\.|\/)/
 /** The doors of a room; everything else is imported by its own name. */
 const BARRELS_ALLOWED = ['storage/index.ts', 'client/index.ts']
@@ -109,9 +111,10 @@ test('every file opens by saying what it is', () => {
   expect(silent).toEqual([])
 })
 
-test(`no file is longer than ${LINES_MAX} lines`, () => {
+test('no file has grown out of hand', () => {
   const lines = (path: string) => (textOf.get(path) ?? '').split('\n').length - 1
-  const long = sources.filter((path) => lines(path) > LINES_MAX)
+  const limit = (path: string) => (path.endsWith('.test.ts') ? TEST_LINES_MAX : LINES_MAX)
+  const long = sources.filter((path) => lines(path) > limit(path))
   expect(long.map((path) => `${path}: ${lines(path)}`)).toEqual([])
 })
 

@@ -69,8 +69,13 @@ function svg(random: SeededRandom): Buffer {
     const color = random.next32().toString(16).padStart(8, '0').slice(0, 6)
     return `  <circle cx="${random.below(200)}" cy="${random.below(200)}" r="${random.between(2, 40)}" fill="#${color}"/>`
   })
-  const text = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 200">\n${shapes.join('\n')}\n</svg>\n`
-  return Buffer.from(text)
+  const lines = [
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 200 200">',
+    `  <title>${shapes.length} circles</title>`,
+    ...shapes,
+    '</svg>',
+  ]
+  return Buffer.from(`${lines.join('\n')}\n`)
 }
 
 /** One page with a few lines of text. */
