@@ -75,7 +75,8 @@ export class LogPrefix {
     return {
       sizeBytes: segment.sizeBytes,
       nextOffset: next?.baseOffset ?? this.#options.tail.writtenOffset,
-      maxTimestamp: await segment.maxTimestamp(),
+      // It may be deleted on request meanwhile: its file stays until it was asked.
+      maxTimestamp: await segment.whileReading(() => segment.maxTimestamp()),
       lastAppendMs: segment.lastAppendMs,
     }
   }
