@@ -10,7 +10,7 @@
  * them, `left` is how many entries of the same raise follow. That tells a torn tail from corruption, where
  * a power cut may keep a later sector and lose an earlier one:
  *
- *     raise 4: left 2, 1, 0 │ raise 5: left 3, 2, ▒, 0          the last raise, torn: cut from ▒ on
+ *     raise 4: left 2, 1, 0 │ raise 5: left 3, 2, ▒, 0          raise 5 was never synced: cut whole
  *     raise 4: left 2, ▒, 0 │ raise 5: left 3, 2, 1, 0          ▒ had been synced: corruption, refused
  */
 
@@ -46,11 +46,11 @@ export interface EpochEntry extends PartitionId, EpochStart {}
 
 export interface EpochFile {
   readonly entries: readonly EpochEntry[]
-  /** The newest raise, whole or torn; 0 when there was none. */
+  /** The number of the newest whole raise; 0 when there was none. */
   readonly raise: number
-  /** Where its first entry begins: everything before was synced. */
+  /** Where it begins; everything before was synced. */
   readonly raiseAt: number
-  /** Where the last sound entry ends. */
+  /** Where it ends; what lies behind was never used. */
   readonly endAt: number
 }
 
@@ -106,7 +106,10 @@ export function parseEpochFile(bytes: Buffer, path: string): EpochFile {
     if (found === undefined || found.raise <= tornRaise) continue
     throw damaged(path, `the entry at byte ${at} is damaged, with a later one at byte ${later}`)
   }
-  return { entries, raise, raiseAt, endAt: Math.min(at, bytes.length) }
+  const endAt = Math.min(at, bytes.length)
+  if (left === 0) return { entries, raise, raiseAt, endAt }
+  const whole = entries.slice(0, (raiseAt - EPOCH_HEADER_BYTES) / EPOCH_ENTRY_BYTES)
+  return { entries: whole, raise: raise - 1, raiseAt, endAt: raiseAt }
 }
 
 function decodeEntry(
