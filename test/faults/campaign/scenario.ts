@@ -109,6 +109,7 @@ class Scenario {
     this.#topics.noteCrash(isKill ? 'process kill' : 'power cut')
     this.#disk = isKill ? disk.processKill(seed) : disk.powerCut(seed)
     const { calls, struck } = disk.faults
+    if (struck.length > 0) this.#topics.hasSeenErrors = true
     this.#tell(
       `${isKill ? 'process kill' : 'power cut'} after ${calls.length} calls` +
         struck.map((call) => `, ${call.operation} ${call.path} failed`).join(''),

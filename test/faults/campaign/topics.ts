@@ -29,6 +29,11 @@ const CRASHES: readonly Crash[] = ['clean stop', 'process kill', 'power cut']
 export class Topics {
   readonly #random: SeededRandom
   readonly #topics: Topic[] = []
+  /**
+   * The disk has failed a call at some time. A producer whose batch was refused for that may since have
+   * sent a later one to a log that no longer knew it (KIP-360), so its retry is rightly out of order.
+   */
+  hasSeenErrors = false
   #made = 0
   #producerIds = 1000
 

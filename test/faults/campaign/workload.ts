@@ -67,7 +67,8 @@ async function produce(stage: Stage, topic: Topic, partition: Partition, log: Lo
   }
   await Promise.all(waiting)
   const { struck } = stage.disk.faults
-  if (topic.state === 'active' && stage.disk.isAlive && struck.length === 0) {
+  const isUntouched = struck.length === 0 && !stage.topics.hasSeenErrors
+  if (topic.state === 'active' && stage.disk.isAlive && isUntouched) {
     for (const error of partition.history.errors) {
       stage.problem(`${partition.history.name}: refused for no reason: ${String(error)}`)
     }
