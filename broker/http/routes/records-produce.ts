@@ -26,9 +26,12 @@ import { ProgressReply, sendUploadDocument, uploadDocument } from '../records/up
 type ProduceRoute = typeof ROUTES.produceRecords
 type ProduceCall = Call<ProduceRoute>
 
+/** The plan goes from the check of the head to the handler on the request itself: a map of requests costs more than all checks. */
+const PLAN = Symbol('plan')
+type PlannedRequest = FastifyRequest & { [PLAN]?: ProducePlan }
+
 export function registerProduce(app: FastifyInstance, context: BrokerContext): void {
   const { settings, clock } = context
-  const plans = new WeakMap<FastifyRequest, ProducePlan>()
   const limits: BodyLimits = {
     bytesMax: settings.httpBodyBytesMax,
     setting: 'http.body.bytes.max',
@@ -52,7 +55,7 @@ export function registerProduce(app: FastifyInstance, context: BrokerContext): v
       checkLength(request.raw, limits)
       if (plan.kind === 'value') checkValueLength(request, topic.config.log.maxMessageBytes)
     }
-    plans.set(request, plan)
+    ;(request as PlannedRequest)[PLAN] = plan
   }
 
   const produce = async (plan: ProducePlan, { request }: ProduceCall): Promise<Answer> => {
@@ -88,7 +91,7 @@ export function registerProduce(app: FastifyInstance, context: BrokerContext): v
   addRoute(app, context, ROUTES.produceRecords, {
     before,
     handle: (call) => {
-      const plan = plans.get(call.request)!
+      const plan = (call.request as PlannedRequest)[PLAN]!
       return isUpload(plan.kind) ? upload(plan, call) : produce(plan, call)
     },
   })
