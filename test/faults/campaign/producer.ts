@@ -75,17 +75,17 @@ export class Producer {
    * its last acknowledged batch now and then. Others can not know whether theirs arrived and let it be.
    */
   async retryAll(log: Log, nowMs: number, isListening: () => boolean): Promise<void> {
-    const again = this.#unanswered
-    this.#unanswered = []
-    if (!this.isIdempotent) return
+    if (!this.isIdempotent) {
+      this.#unanswered = []
+      return
+    }
+    const again = [...this.#unanswered]
     const last = this.#lastAcknowledged
-    if (last !== undefined && this.#random.chance(0.5) && last.baseOffset >= log.logStartOffset) {
+    const isRemembered = last !== undefined && again.length < IN_FLIGHT_MAX
+    if (isRemembered && last.baseOffset >= log.logStartOffset && this.#random.chance(0.5)) {
       again.unshift(last)
     }
-    for (const attempt of again) {
-      if (attempt !== last) this.#unanswered.push(attempt)
-      await this.#try(log, attempt, nowMs, isListening)
-    }
+    for (const attempt of again) await this.#try(log, attempt, nowMs, isListening)
   }
 
   /** After acknowledged records were lost, as they may be, a client begins anew. */
