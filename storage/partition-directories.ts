@@ -19,7 +19,9 @@ interface Known {
   readonly topicId: string
 }
 
-const UNKNOWN_TOPIC_ID = '00000000-0000-0000-0000-000000000000'
+/** Topic ids of a version nobody makes, for directories whose own is not known or not free. */
+const placeholderId = (number: number) =>
+  `00000000-0000-0000-0000-${number.toString().padStart(12, '0')}`
 
 /**
  * Renames every directory of the topic to `<topicId>-<partition>.delete`, durably: from then on a crash
@@ -74,7 +76,8 @@ export async function setAsideUnknown(
       logger.warn({ directory: name }, 'a directory of an unknown topic is kept aside')
     }
     if (parsed.kind !== 'partition') continue
-    const owner = await topicIdOf(fileSystem, `${directory}/${name}`)
+    // One that the disk does not let us read must not keep the others from being served.
+    const owner = await topicIdOf(fileSystem, `${directory}/${name}`).catch(() => undefined)
     const expected = topicIds.get(parsed.topic)
     // Unreadable, but of a topic we know: opening it will say what is wrong.
     if (expected !== undefined && (owner === undefined || owner === expected)) continue
@@ -106,9 +109,23 @@ async function setAside(
   partition: number,
   logger: Logger,
 ): Promise<void> {
-  const stray = retiredDirectoryName(owner ?? UNKNOWN_TOPIC_ID, partition, 'stray')
+  const stray = await freeStrayName(fileSystem, directory, owner, partition)
   await fileSystem.rename(`${directory}/${name}`, `${directory}/${stray}`)
   logger.warn({ directory: name, renamedTo: stray }, 'set aside a directory of an unknown topic')
+}
+
+/** Several may not say whose they are, and one of the same topic may have been set aside before. */
+async function freeStrayName(
+  fileSystem: FileSystem,
+  directory: string,
+  owner: string | undefined,
+  partition: number,
+): Promise<string> {
+  for (let number = 0; ; number++) {
+    const topicId = number === 0 && owner !== undefined ? owner : placeholderId(number)
+    const name = retiredDirectoryName(topicId, partition, 'stray')
+    if ((await fileSystem.status(`${directory}/${name}`)) === undefined) return name
+  }
 }
 
 /** The topic id in a directory's recovery point; `undefined` when it has none that can be read. */

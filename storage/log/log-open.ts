@@ -110,7 +110,27 @@ export async function openLogFiles(
   )
   await removeLeftovers(files)
   const { segments, below } = await listSegments(files, point.logStartOffset)
+  try {
+    return await openSegments(files, durability, rules, recoveryPoint, segments, below)
+  } catch (error) {
+    // A log that is refused must not keep descriptors from those that are served.
+    const open = [recoveryPoint, ...[...segments].map(({ file }) => file)]
+    await Promise.allSettled(open.map((file) => file.close()))
+    throw error
+  }
+}
+
+/** `below`: base offsets of segments wholly below the log's start, to be removed. */
+async function openSegments(
+  files: LogFiles,
+  durability: Durability,
+  rules: OpenRules,
+  recoveryPoint: RecoveryPointFile,
+  segments: SegmentList,
+  below: readonly Offset[],
+): Promise<OpenedLog> {
   const { active } = segments
+  const point = recoveryPoint.current
   const producers = new ProducerState(rules.producerLimits)
   const isClean =
     rules.isCleanStart &&
