@@ -12,6 +12,7 @@
  */
 
 import { nameHash, nameText, OpenNames } from './json-names.ts'
+import { escapeEnd, numberEnd, space, wordEnd } from './json-tokens.ts'
 
 /** The deepest nesting of arrays and objects that is read. */
 export const JSON_DEPTH_MAX = 128
@@ -25,6 +26,9 @@ const OPEN_OBJECT = 0x7b
 const CLOSE_OBJECT = 0x7d
 const OPEN_ARRAY = 0x5b
 const CLOSE_ARRAY = 0x5d
+const TRUE = Buffer.from('true')
+const FALSE = Buffer.from('false')
+const NULL = Buffer.from('null')
 
 /** The text is not JSON, or not JSON we read. `at` counts bytes from the start of the text. */
 export class JsonError extends Error {
@@ -257,6 +261,16 @@ export class JsonReader {
     }
   }
 
+  #skipNumber(at: number): number {
+    const end = numberEnd(this.#bytes, at, this.#end)
+    return end < 0 ? this.#fail('a number that JSON does not have', at) : end
+  }
+
+  #skipWord(at: number, word: Buffer): number {
+    const end = wordEnd(this.#bytes, at, this.#end, word)
+    return end < 0 ? this.#failAt(at, 'a value') : end
+  }
+
   /** From the byte after the opening quote to the one after the closing quote. */
   #skipString(from: number): number {
     const bytes = this.#bytes
@@ -273,61 +287,8 @@ export class JsonReader {
   }
 
   #skipEscape(at: number): number {
-    const byte = at + 1 < this.#end ? this.#bytes[at + 1]! : -1
-    if (byte !== 0x75) {
-      // " / \ b f n r t
-      if (
-        byte === QUOTE ||
-        byte === BACKSLASH ||
-        byte === 0x2f ||
-        byte === 0x62 ||
-        byte === 0x66 ||
-        byte === 0x6e ||
-        byte === 0x72 ||
-        byte === 0x74
-      ) {
-        return at + 2
-      }
-      return this.#fail('an escape that JSON does not have', at)
-    }
-    if (at + 6 > this.#end) this.#fail('a \\u escape without its four digits', at)
-    for (let i = at + 2; i < at + 6; i++) {
-      if (!isHexDigit(this.#bytes[i]!)) this.#fail('a \\u escape without its four digits', at)
-    }
-    return at + 6
-  }
-
-  #skipNumber(from: number): number {
-    const bytes = this.#bytes
-    const end = this.#end
-    let at = from
-    if (bytes[at] === 0x2d) at++
-    if (at < end && bytes[at] === 0x30) at++
-    else at = this.#skipDigits(at, from)
-    if (at < end && bytes[at] === 0x2e) at = this.#skipDigits(at + 1, from)
-    if (at < end && (bytes[at]! | 0x20) === 0x65) {
-      at++
-      if (at < end && (bytes[at] === 0x2b || bytes[at] === 0x2d)) at++
-      at = this.#skipDigits(at, from)
-    }
-    return at
-  }
-
-  #skipDigits(from: number, number: number): number {
-    const bytes = this.#bytes
-    const end = this.#end
-    let at = from
-    while (at < end && isDigit(bytes[at]!)) at++
-    if (at === from) this.#fail('a number that JSON does not have', number)
-    return at
-  }
-
-  #skipWord(at: number, word: Buffer): number {
-    if (at + word.length > this.#end) this.#failAt(at, 'a value')
-    for (let i = 0; i < word.length; i++) {
-      if (this.#bytes[at + i] !== word[i]) this.#failAt(at, 'a value')
-    }
-    return at + word.length
+    const end = escapeEnd(this.#bytes, at, this.#end)
+    return end < 0 ? this.#fail('an escape that JSON does not have', at) : end
   }
 
   #skipSpace(): void {
@@ -353,28 +314,6 @@ export class JsonReader {
   #fail(what: string, at: number): never {
     throw new JsonError(what, at - this.#start)
   }
-}
-
-const TRUE = Buffer.from('true')
-const FALSE = Buffer.from('false')
-const NULL = Buffer.from('null')
-
-function space(bytes: Buffer, from: number, end: number): number {
-  let at = from
-  while (at < end) {
-    const byte = bytes[at]!
-    if (byte > 0x20 || (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09)) break
-    at++
-  }
-  return at
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39
-}
-
-function isHexDigit(byte: number): boolean {
-  return isDigit(byte) || ((byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x66)
 }
 
 function shorten(text: string): string {

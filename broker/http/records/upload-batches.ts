@@ -57,7 +57,7 @@ interface OpenBatch {
 /** Lines handed to a log and not acknowledged. */
 interface PendingBatch {
   readonly firstLine: number
-  readonly bytes: number
+  bytes: number
 }
 
 export class UploadBatches {
@@ -179,13 +179,14 @@ export class UploadBatches {
     const { replicas, topic, acks } = this.#options
     const count = builder.recordCount
     this.#openBytes -= builder.sizeBytes - RECORD_BATCH_HEADER_BYTES
-    const bytes = builder.build()
-    if (topic.partitions <= KEPT_BUILDERS_MAX) builder.reset()
-    else this.#open[partition] = undefined
-    this.#sticky.batchDone(topic.partitions)
-    const pending = { firstLine, bytes: bytes.length }
+    const pending = { firstLine, bytes: 0 }
     try {
+      const bytes = builder.build()
+      if (topic.partitions <= KEPT_BUILDERS_MAX) builder.reset()
+      else this.#open[partition] = undefined
+      this.#sticky.batchDone(topic.partitions)
       const append = replicas.partition(topic.name, partition).appendAsLeader(bytes, { acks })
+      pending.bytes = bytes.length
       this.#pending.add(pending)
       this.#pendingBytes += pending.bytes
       // With acks=0 being taken is all that counts; its bytes stay in memory until it is written.

@@ -7,7 +7,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { ApiError } from '../../../client/api/errors.ts'
+import { ApiError, apiErrorFrom } from '../../../client/api/errors.ts'
 import type { Timer } from '../../../storage/clock.ts'
 import type { BrokerSettings } from '../../config.ts'
 import type { BrokerContext } from '../../context.ts'
@@ -149,6 +149,7 @@ export class Upload {
     const now = this.#clock.now()
     this.#splitter.push(chunk)
     while (this.#end === undefined && this.#splitter.next()) this.#takeLine(now)
+    if (this.#end !== undefined) return
     if (this.#settings.lingerMs === 0) this.#batches.flush()
     if (!this.#hasRoom()) this.#pause()
   }
@@ -197,7 +198,9 @@ export class Upload {
     } else if (error instanceof RecordRefusal) {
       this.#addRefusal({ line, code: error.code, detail: error.message })
     } else {
-      throw error
+      // A defect of ours: it ends this upload, not the process that an event's handler would take down.
+      this.#finish({ kind: 'failed', error: apiErrorFrom(error) })
+      return
     }
     if (!this.#plan.skipsErrors) this.#finish({ kind: 'stopped' })
   }
