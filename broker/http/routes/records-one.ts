@@ -96,9 +96,11 @@ function gone(partition: Partition, offset: number): ApiError {
 
 function cacheHeaders(
   partition: Partition,
-  { params, query }: OneCall,
+  { params, query, reply }: OneCall,
   type: string,
 ): Record<string, string> {
+  // CORS may have said already that the answer differs by Origin.
+  const vary = reply.getHeader('vary')
   const shape =
     type === BYTES_TYPE
       ? 'raw'
@@ -107,7 +109,7 @@ function cacheHeaders(
         : `json-${query.as ?? 'auto'}${query.pretty === true ? '-pretty' : ''}`
   return {
     etag: `"${partition.topicId}.${params.partition}.${params.offset}.${shape}"`,
-    vary: 'Accept',
+    vary: vary === undefined ? 'Accept' : `${vary}, Accept`,
     'cache-control':
       query.topicId === undefined ? 'private, no-cache' : 'private, max-age=86400, immutable',
   }

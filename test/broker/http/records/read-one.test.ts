@@ -4,9 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
 import { type Reply, send, TestTopic } from './topic-client.ts'
 
+const ALLOWED_ORIGIN = 'https://console.example'
+
 let broker: TestBroker
 beforeAll(async () => {
-  broker = await startBroker()
+  broker = await startBroker({ corsAllowedOrigins: [ALLOWED_ORIGIN] })
 })
 afterAll(() => broker[Symbol.asyncDispose]())
 
@@ -143,6 +145,12 @@ describe('by Accept', () => {
     const { status, headers } = await get(topic, 0, accept === undefined ? {} : { accept })
     expect([status, headers['content-type']]).toEqual([200, type])
     expect(headers.vary).toContain('Accept')
+  })
+
+  test('says what it depends on, beside the Origin', async () => {
+    const topic = await TestTopic.create(broker)
+    await topic.post('x', '', { 'content-type': 'image/png' })
+    expect((await get(topic, 0, { origin: ALLOWED_ORIGIN })).headers.vary).toBe('Origin, Accept')
   })
 
   test('that nothing fits is 406', async () => {
