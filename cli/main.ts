@@ -7,13 +7,15 @@ import { exitCodes } from './exit-codes.ts'
 
 /** Runs `spool` with the words after its name. Sets the exit code; does not throw. */
 export async function main(words: readonly string[]): Promise<void> {
-  endQuietlyWhenReaderLeaves()
+  const [verb, ...rest] = words
   try {
-    const [verb, ...rest] = words
     if (verb === 'serve') {
+      // Whoever started the broker may stop listening to it; it goes on.
+      process.stdout.on('error', () => {})
       const { serve } = await import('./serve.ts')
       await serve(rest)
     } else {
+      endQuietlyWhenReaderLeaves()
       const { runProgram } = await import('./program.ts')
       await runProgram(words)
     }

@@ -97,6 +97,8 @@ async function run(settings: BrokerSettings, logger: BrokerLogger): Promise<void
   }
   stopOnSignal(broker, settings, logger)
   process.stdout.write(`listening on ${broker.url}\n`)
+  const readyAfterMs = Math.round(performance.now())
+  logger.info({ url: broker.url, 'log.dir': settings.dataDir, readyAfterMs }, 'ready')
   // The cache is otherwise written when the process ends, which kill -9 never lets it do.
   setTimeout(() => nodeModule.flushCompileCache(), COMPILE_CACHE_AFTER_MS).unref()
 }
@@ -151,7 +153,9 @@ function exitCodeOf(error: unknown): ExitCode {
   return ADDRESS_CALLS.has(syscall) ? exitCodes.address : exitCodes.failed
 }
 
-/** Expected failures are one sentence; anything else brings its stack. */
+/** What has a code (of the system or of ours) is a sentence for the operator; a fault brings its stack. */
 function failureValues(error: unknown): object {
-  return exitCodeOf(error) === exitCodes.failed ? { error } : { code: codeOf(error) }
+  return error instanceof ConfigError || typeof codeOf(error) === 'string'
+    ? { code: codeOf(error) }
+    : { error }
 }

@@ -20,8 +20,8 @@ export function serveHelp(): string {
     '',
     'Runs one broker until SIGTERM or SIGINT. When it is ready, one line on stdout says where it listens;',
     'its log goes to stderr. A setting comes from its flag, else its environment variable, else the file',
-    'given with --config (YAML: key: value), else its default. The variable of --data-dir is SPOOL_DATA_DIR,',
-    'and so on for every flag.',
+    'given with --config or SPOOL_CONFIG (YAML: key: value), else its default. The variable of --data-dir',
+    'is SPOOL_DATA_DIR, and so on for every flag.',
   ]
   for (const [heading, settings] of sections()) {
     lines.push('', `${heading}:`)
@@ -42,7 +42,7 @@ export function configurationPage(): string {
     '<!-- Made by `npm run docs` from the tables in the code: change those. -->',
     '',
     'A broker takes each setting from the first of: its flag, its environment variable, the file given with',
-    '`--config FILE` (YAML, one `key: value` a line), its default. A name nobody knows or a value out of bounds',
+    '`--config FILE` or `SPOOL_CONFIG` (YAML, one `key: value` a line), its default. A name nobody knows or a value out of bounds',
     'stops it with one sentence saying which, from where, and what is allowed. A variable that begins with',
     '`SPOOL_` but is no setting is only warned about.',
     '',

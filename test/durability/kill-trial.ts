@@ -31,6 +31,8 @@ const STARTING_MS_MAX = 200
 export interface TrialOptions {
   readonly kills: number
   readonly seed: number
+  /** The topic's `flush.messages`; above 1 acknowledgements come before the sync, and must survive too. */
+  readonly flushMessages?: number
   /** Hears one sentence per kill. */
   readonly report?: (sentence: string) => void
 }
@@ -59,14 +61,24 @@ export async function runKillTrial(options: TrialOptions): Promise<Verdict> {
   const address = new Address()
   let broker = await BrokerProcess.start({ dataDir })
   try {
-    await createTopic(broker.url)
+    const { flushMessages = 1 } = options
+    const durability = flushMessages === 1 ? 'flushed' : 'written'
+    await createTopic(broker.url, flushMessages)
     const producers = Array.from({ length: PRODUCERS }, (_, index): TrialProducer => {
       const Kind = index % 2 === 0 ? PlainProducer : IdempotentProducer
       const partition = Math.floor(index / 2) % PARTITIONS
-      return new Kind({ index, topic: TOPIC, partition, address, random: random.fork() })
+      return new Kind({
+        index,
+        topic: TOPIC,
+        partition,
+        address,
+        durability,
+        random: random.fork(),
+      })
     })
     address.isUp(broker.url)
-    const work = producers.map((producer) => producer.run())
+    const work = Promise.all(producers.map((producer) => producer.run()))
+    work.catch(() => {}) // awaited below, after the kills
     for (let kill = 1; kill <= options.kills; kill++) {
       await sleep(random.below(KILL_AFTER_MS_MAX))
       address.isDown()
@@ -79,7 +91,7 @@ export async function runKillTrial(options: TrialOptions): Promise<Verdict> {
       )
     }
     for (const producer of producers) producer.finish()
-    await Promise.all(work)
+    await work
     const compared = await compareLogs(broker.url, TOPIC, PARTITIONS, producers)
     await broker.stop()
     const verdict = { ...compared, problems: [...compared.problems, ...filesProblems(dataDir)] }
@@ -109,14 +121,14 @@ function filesProblems(dataDir: string): string[] {
   return stdout.split('\n').filter((line) => line.includes('"kind":"problem"'))
 }
 
-async function createTopic(url: string): Promise<void> {
+async function createTopic(url: string, flushMessages: number): Promise<void> {
   const response = await fetch(`${url}/v1/topics`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       name: TOPIC,
       partitions: PARTITIONS,
-      config: { 'segment.bytes': SEGMENT_BYTES },
+      config: { 'segment.bytes': SEGMENT_BYTES, 'flush.messages': flushMessages },
     }),
   })
   if (response.status !== 201) throw new Error(`no topic: ${await response.text()}`)

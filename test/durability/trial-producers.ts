@@ -6,12 +6,16 @@ import type { Address } from './kill-trial.ts'
 const BATCH_RECORDS_MAX = 5
 const PADDING_MAX = 1_500
 const REQUEST_MS_MAX = 15_000
+/** A request that is not acknowledged for this long, over however many tries, is a failure of the trial. */
+const RETRIED_MS_MAX = 60_000
 
 export interface ProducerOptions {
   readonly index: number
   readonly topic: string
   readonly partition: number
   readonly address: Address
+  /** What its acknowledgements must say at least: a repeat finds its original `flushed` by now. */
+  readonly durability: 'flushed' | 'written'
   readonly random: SeededRandom
 }
 
@@ -67,7 +71,7 @@ export abstract class TrialProducer {
     values: readonly string[],
     headers: Record<string, string>,
   ): Promise<void> {
-    const { topic, partition } = this.options
+    const { topic, partition, durability } = this.options
     const response = await fetch(`${url}/v1/topics/${topic}/records?partition=${partition}`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', ...headers },
@@ -76,7 +80,8 @@ export abstract class TrialProducer {
     })
     if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`)
     const reply = (await response.json()) as Acknowledgement
-    if (reply.durability !== 'flushed') throw new Error(`only ${reply.durability}`)
+    const isEnough = reply.durability === durability || reply.durability === 'flushed'
+    if (!isEnough) throw new Error(`400: acknowledged as ${reply.durability}, not ${durability}`)
     for (const [at, value] of values.entries()) {
       this.acknowledged.set(value, reply.offsets[at]?.offset ?? -1)
     }
@@ -102,6 +107,7 @@ export class IdempotentProducer extends TrialProducer {
   #nextSequence = 0
 
   protected async send(values: readonly string[]): Promise<void> {
+    const givesUpAt = performance.now() + RETRIED_MS_MAX
     while (true) {
       const url = await this.options.address.current()
       try {
@@ -114,7 +120,8 @@ export class IdempotentProducer extends TrialProducer {
         this.#nextSequence += values.length
         return
       } catch (error) {
-        if (/^4\d\d/.test((error as Error).message)) throw error
+        const isRefused = /^4\d\d/.test((error as Error).message)
+        if (isRefused || performance.now() > givesUpAt) throw error
         await pause(this.options.random)
       }
     }

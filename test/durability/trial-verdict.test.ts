@@ -31,6 +31,7 @@ async function honestRun(name: string): Promise<TrialProducer[]> {
         topic: `${TOPIC}-${name}`,
         partition: 0,
         address,
+        durability: 'flushed',
         random: new SeededRandom(index),
       }),
   )

@@ -14,6 +14,12 @@ const READY_LINE = /^listening on (http:\/\/\S+)$/m
 const LOG_CHARACTERS_KEPT = 16_384
 const START_MS_MAX = 60_000
 
+/** Brokers that run now: none outlives the tests, however those end. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
 export interface BrokerProcessOptions {
   readonly dataDir: string
   /** 0, the default, takes a free one. */
@@ -39,7 +45,11 @@ export class BrokerProcess implements AsyncDisposable {
   private constructor(child: ChildProcess, startMsMax: number) {
     this.#child = child
     this.#exited = new Promise((resolve) => {
-      child.on('exit', (code, signal) => resolve(code ?? signal))
+      running.add(child)
+      child.on('exit', (code, signal) => {
+        running.delete(child)
+        resolve(code ?? signal)
+      })
     })
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#log = (this.#log + text).slice(-LOG_CHARACTERS_KEPT)
