@@ -73,6 +73,9 @@ async function readFrom(
 ): Promise<BatchesRead | undefined> {
   const position = await segment.positionOf(from, end)
   if (position >= end) return undefined
+  if (end - position < RECORD_BATCH_HEADER_BYTES) {
+    throw corruption(segment.file.path, { position, reason: `only ${end - position} bytes remain` })
+  }
   const wanted = Math.min(Math.max(maxBytes, RECORD_BATCH_HEADER_BYTES), end - position)
   let bytes = await readExactly(segment, position, wanted)
   const firstBytes = peekBatchSize(bytes, 0)
@@ -94,7 +97,11 @@ async function readExactly(segment: Segment, position: Position, bytes: number):
   })
 }
 
-/** Cuts `bytes` after the last whole batch that begins below `limitOffset`. */
+/**
+ * Cuts `bytes` after the last whole batch that begins below `limitOffset`. The checksum does not cover the
+ * base offset, so that is checked by continuity: what comes before a break in it is still handed out, and
+ * the next read, which begins there, fails.
+ */
 function wholeBatches(
   segment: Segment,
   bytes: Buffer,
@@ -106,13 +113,15 @@ function wholeBatches(
   let nextOffset: Offset = from
   while (bytes.length - end >= RECORD_BATCH_HEADER_BYTES) {
     const sizeBytes = peekBatchSize(bytes, end)
-    if (sizeBytes < RECORD_BATCH_HEADER_BYTES) {
-      const at = toPosition(position + end)
-      throw corruption(segment.file.path, { position: at, reason: `batch length ${sizeBytes}` })
+    const isWhole = sizeBytes >= RECORD_BATCH_HEADER_BYTES && end + sizeBytes <= bytes.length
+    if (!isWhole && end > 0) break
+    const batch = new RecordBatch(bytes.subarray(end, isWhole ? end + sizeBytes : bytes.length))
+    const holds = end === 0 ? batch.baseOffset <= from : batch.baseOffset === nextOffset
+    if (end > 0 && (!holds || batch.baseOffset >= limitOffset)) break
+    if (!isWhole || !holds || batch.lastOffset < from) {
+      const reason = `a batch of ${sizeBytes} bytes, offsets ${batch.baseOffset} to ${batch.lastOffset}, where ${from} should be`
+      throw corruption(segment.file.path, { position, reason })
     }
-    if (end + sizeBytes > bytes.length) break
-    const batch = new RecordBatch(bytes.subarray(end, end + sizeBytes))
-    if (batch.baseOffset >= limitOffset) break
     nextOffset = batch.nextOffset
     end += sizeBytes
   }
