@@ -1,3 +1,5 @@
+/** Seeded chance and the manual clock: the same seed, the same future; timers in their order. */
+
 import { expect, test } from 'vitest'
 import { ManualClock } from './clock.ts'
 import { SeededRandom } from './random.ts'

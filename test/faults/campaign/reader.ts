@@ -11,7 +11,11 @@ import { peekBatchSize, RecordBatch } from '../../../storage/record/record-batch
 import type { SeenRecord } from './history.ts'
 import { MAX_DECOMPRESSED_BYTES } from './producer.ts'
 
+/** A read that no client should get. */
 export class BadRead extends Error {}
+
+/** A batch whose checksum differs: the client notices, and nobody is misled. */
+export class BadChecksum extends BadRead {}
 
 /** The records from `from` on that one read of at most `maxBytes` gives, and where the next one begins. */
 export async function readOnce(
@@ -25,7 +29,8 @@ export async function readOnce(
   for (let at = 0; at < read.bytes.length; ) {
     const size = peekBatchSize(read.bytes, at)
     const batch = new RecordBatch(read.bytes.subarray(at, at + size))
-    if (!batch.hasValidCrc()) throw new BadRead(`bad checksum in the batch at ${batch.baseOffset}`)
+    if (!batch.hasValidCrc())
+      throw new BadChecksum(`bad checksum in the batch at ${batch.baseOffset}`)
     if (at === 0 && (batch.baseOffset > from || batch.lastOffset < from)) {
       throw new BadRead(`read from ${from} began with ${batch.baseOffset} to ${batch.lastOffset}`)
     }

@@ -58,15 +58,7 @@ export class Story {
     const isHealthy = () => disk.faults.struck.length === 0
     try {
       const manager = await open()
-      for (const topic of this.#topics) {
-        if (topic.state === 'deleting') await this.#delete(manager, topic)
-      }
-      const known = this.#topics.filter(({ state }) => state !== 'absent')
-      await manager.loadLogs(
-        known.map((topic) => ({ ...topic, partitions: topic.state === 'active' ? 1 : 0 })),
-      )
-      for (const failure of manager.failures.values()) throw failure
-      await this.#judge(manager, crash)
+      await this.load(manager, crash)
       return manager
     } catch (error) {
       if (isHealthy()) this.problems.push(`false refusal to start: ${(error as Error).stack}`)
@@ -74,13 +66,26 @@ export class Story {
     }
   }
 
-  async tell(manager: LogManager, disk: SimulatedDisk): Promise<void> {
+  /** Loads every log as the broker does and judges it. Throws what kept one from opening. */
+  async load(manager: LogManager, crash: Crash): Promise<void> {
+    for (const topic of this.#topics) {
+      if (topic.state === 'deleting') await this.#delete(manager, topic)
+    }
+    const known = this.#topics.filter(({ state }) => state !== 'absent')
+    await manager.loadLogs(
+      known.map((topic) => ({ ...topic, partitions: topic.state === 'active' ? 1 : 0 })),
+    )
+    for (const failure of manager.failures.values()) throw failure
+    await this.#judge(manager, crash)
+  }
+
+  async tell(manager: LogManager, disk: SimulatedDisk, rounds = 2): Promise<void> {
     const [synced, relaxed, short] = this.#topics as [StoryTopic, StoryTopic, StoryTopic]
     for (const topic of this.#topics) {
       if (topic.state !== 'active') await this.#try(() => this.#create(manager, topic))
     }
     const callsBefore = disk.faults.calls.length
-    for (const round of [1, 2]) {
+    for (let round = 1; round <= rounds; round++) {
       for (const topic of this.#topics) await this.#append(manager, topic, 2)
       await this.#try(() => this.#roll(manager, synced))
       await this.#try(() => this.#deletePrefix(manager, synced, round * 4))

@@ -1,3 +1,5 @@
+/** The simulated disk when it is told to fail: the n-th call, a sync that lies, no room. */
+
 import { describe, expect, test } from 'vitest'
 import { SimulatedDisk, type SimulatedDiskOptions } from './simulated-disk.ts'
 

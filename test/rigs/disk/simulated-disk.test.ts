@@ -1,3 +1,8 @@
+/**
+ * The simulated disk against the rules it stands for: what a power cut and a kill take, and what they must
+ * leave. A disk that lies would make every test on it worthless.
+ */
+
 import { describe, expect, test } from 'vitest'
 import { SimulatedDisk } from './simulated-disk.ts'
 
