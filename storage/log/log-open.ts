@@ -259,10 +259,13 @@ async function listSegments(
   logStartOffset: Offset,
 ): Promise<{ segments: SegmentList; below: Offset[] }> {
   const entries = await files.fileSystem.list(files.directory)
-  const bases = entries
+  const named = entries
     .map((entry) => parseSegmentFile(entry.name))
-    .filter((file) => file?.suffix === '.log' && !file.isDeleted)
-    .map((file) => file!.baseOffset)
+    .filter((file) => file !== undefined && !file.isDeleted && file.suffix !== '.snapshot')
+    .map((file) => file!)
+  const bases = named
+    .filter(({ suffix }) => suffix === '.log')
+    .map(({ baseOffset }) => baseOffset)
     .sort((a, b) => a - b)
   const firstKept = Math.max(
     bases.findLastIndex((base) => base <= logStartOffset),
@@ -285,7 +288,9 @@ async function listSegments(
       }),
     )
   }
-  return { segments: new SegmentList(segments), below: bases.slice(0, firstKept) }
+  // Among them indexes whose log was renamed away just before a crash.
+  const below = named.map(({ baseOffset }) => baseOffset).filter((base) => base < bases[firstKept]!)
+  return { segments: new SegmentList(segments), below: [...new Set(below)] }
 }
 
 async function removeSegmentFiles(files: LogFiles, base: Offset): Promise<void> {

@@ -100,6 +100,23 @@ test('files go after their delay, and their names are gone after a restart too',
   expect(files(disk, /\.log$/)).toBe(5)
 })
 
+test('indexes whose log was renamed away right before a crash go too', async () => {
+  const { log, disk, fileSystem, ...engine } = await eightSegments()
+  const held = fileSystem.hold(
+    ({ operation, path }) => operation === 'rename' && path.endsWith('.index'),
+  )
+  const deleting = log.deletePrefix(toOffset(3))
+  await settled()
+  expect(held.waiting).toBe(1)
+  const killed = await afterKill({ ...engine, log, disk: disk.clone(1) })
+  held.release()
+  await deleting
+  expect(
+    killed.disk.medium.paths(LOG_DIRECTORY).filter((path) => /0000[012]\.(log|.*index)/.test(path)),
+  ).toEqual([])
+  expect(firstLetters(await valuesFrom(killed.log))).toEqual(['3', '4', '5', '6', '7'])
+})
+
 test('a read under way while its segment is deleted finishes; the file stays until then', async () => {
   const { log, disk, clock, fileSystem } = await eightSegments()
   const held = fileSystem.hold(({ operation, path }) => operation === 'read' && path === FIRST_LOG)
