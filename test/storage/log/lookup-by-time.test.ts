@@ -126,6 +126,8 @@ test('segments deleted while others are looked at do not hide the answer', async
   await settled()
   expect(held.waiting).toBe(1)
   await log.deletePrefix(toOffset(2))
+  clock.advance(60_000)
+  await settled()
   held.release()
   expect(await found).toEqual({ offset: 2, timestamp: NOW + 2 })
 })
