@@ -108,6 +108,19 @@ test("last year's access log survives the check after its load, and goes a day l
   expect(log).toMatchObject({ logStartOffset: 4, logEndOffset: 4, segmentCount: 1 })
 })
 
+test('what counts is the last append to a segment, not its first', async () => {
+  const { log, clock } = await startNew({ config: { ...CONFIG, 'segment.bytes': 100_000 } })
+  for (let day = 0; day < 5; day++) {
+    await append(log, dated(NOW - 365 * DAY_MS)).acknowledged
+    clock.advance(DAY_MS - 1_000)
+    await log.applyRetention(true)
+    expect(log.logStartOffset).toBe(0)
+  }
+  clock.advance(2_000)
+  await log.applyRetention(true)
+  expect(log.logStartOffset).toBe(5)
+})
+
 test('the active segment is rolled and goes too when all in it is old', async () => {
   const { log, clock, disk } = await startNew({ config: CONFIG })
   await append(log, dated(NOW)).acknowledged
