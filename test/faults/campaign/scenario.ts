@@ -47,6 +47,7 @@ class Scenario {
   readonly #groupBytesMax: number
   readonly #openFilesMax: number
   readonly #hasDiskErrors: boolean
+  readonly #isTight: boolean
   #disk: SimulatedDisk
   #recordsJudged = 0
 
@@ -56,8 +57,13 @@ class Scenario {
     this.#topics = new Topics(this.#random.fork())
     this.#groupBytesMax = this.#random.pick([4_096, 16_384, 1_048_576])
     this.#openFilesMax = this.#random.pick([3, 50])
-    this.#hasDiskErrors = this.#random.chance(0.2)
-    this.#disk = new SimulatedDisk({ seed: this.#random.next32(), clock: this.#clock })
+    this.#hasDiskErrors = this.#random.chance(0.3)
+    this.#isTight = this.#random.chance(0.15)
+    this.#disk = new SimulatedDisk({
+      seed: this.#random.next32(),
+      clock: this.#clock,
+      fullAt: this.#random.chance(0.3) ? 'sync' : 'write',
+    })
     this.#disk.medium.provideDirectory('/')
   }
 
@@ -82,6 +88,7 @@ class Scenario {
       await this.#live(`life ${life}`, this.#random.between(4, 25))
       this.#reboot()
     }
+    this.#disk.capacityBytes = Number.POSITIVE_INFINITY
     if (this.#problems.length === 0) await this.#live('last life', 0)
   }
 
@@ -108,8 +115,9 @@ class Scenario {
     const isKill = this.#random.chance(0.25)
     this.#topics.noteCrash(isKill ? 'process kill' : 'power cut')
     this.#disk = isKill ? disk.processKill(seed) : disk.powerCut(seed)
+    if (this.#random.chance(0.7)) this.#disk.capacityBytes = Number.POSITIVE_INFINITY
     const { calls, struck } = disk.faults
-    if (struck.length > 0) this.#topics.hasSeenErrors = true
+    if (disk.hasFailed) this.#topics.hasSeenErrors = true
     this.#tell(
       `${isKill ? 'process kill' : 'power cut'} after ${calls.length} calls` +
         struck.map((call) => `, ${call.operation} ${call.path} failed`).join(''),
@@ -122,7 +130,7 @@ class Scenario {
     try {
       await Promise.race([this.#lifetime(name, steps), disk.halted])
     } catch (error) {
-      if (!disk.isAlive || disk.faults.struck.length > 0) return
+      if (!disk.isAlive || disk.hasFailed) return
       const stack = error instanceof Error ? error.stack : String(error)
       this.#problems.push(`${name}: false refusal: ${stack}`)
     }
@@ -140,6 +148,7 @@ class Scenario {
       clock: this.#clock,
       random: this.#random.fork(),
       topics: this.#topics,
+      isTight: this.#isTight,
       steps,
       problem: (sentence) => this.#problems.push(`${name}: ${sentence}`),
     }
@@ -169,7 +178,7 @@ class Scenario {
         partitions: topic.state === 'active' ? topic.partitions.length : 0,
       })),
     )
-    const isHealthy = stage.disk.faults.struck.length === 0 && stage.disk.isAlive
+    const isHealthy = !stage.disk.hasFailed && stage.disk.isAlive
     for (const [log, failure] of stage.manager.failures) {
       if (isHealthy) stage.problem(`false refusal of ${log}: ${failure.stack}`)
     }
@@ -224,11 +233,11 @@ class Scenario {
   /** A clean stop leaves nothing open. */
   async #stop(stage: Stage): Promise<void> {
     const isClean = await stage.manager.close()
-    if (!isClean && stage.disk.isAlive && stage.disk.faults.struck.length === 0) {
+    if (!isClean && stage.disk.isAlive && !stage.disk.hasFailed) {
       stage.problem('a stop with nothing wrong was not clean')
     }
     const left = stage.disk.openPaths
-    if (stage.disk.isAlive && left.length > 0 && stage.disk.faults.struck.length === 0) {
+    if (stage.disk.isAlive && left.length > 0 && !stage.disk.hasFailed) {
       stage.problem(`files left open: ${left.join(', ')}`)
     }
     this.#tell('stopped')

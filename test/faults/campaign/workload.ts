@@ -20,6 +20,8 @@ export interface Stage {
   readonly clock: ManualClock
   readonly random: SeededRandom
   readonly topics: Topics
+  /** The disk is full now and then. */
+  readonly isTight: boolean
   /** How much everybody does. */
   readonly steps: number
   readonly problem: (sentence: string) => void
@@ -66,8 +68,7 @@ async function produce(stage: Stage, topic: Topic, partition: Partition, log: Lo
     if (random.chance(0.5)) await pause(random)
   }
   await Promise.all(waiting)
-  const { struck } = stage.disk.faults
-  const isUntouched = struck.length === 0 && !stage.topics.hasSeenErrors
+  const isUntouched = !stage.disk.hasFailed && !stage.topics.hasSeenErrors
   if (topic.state === 'active' && stage.disk.isAlive && isUntouched) {
     for (const error of partition.history.errors) {
       stage.problem(`${partition.history.name}: refused for no reason: ${String(error)}`)
@@ -96,7 +97,7 @@ async function consume(stage: Stage, topic: Topic, partition: Partition, log: Lo
         error.code === 'OFFSET_OUT_OF_RANGE' &&
         next < log.logStartOffset
       if (isBelowStart) next = log.logStartOffset
-      else if (error instanceof BadRead || stage.disk.faults.struck.length === 0) {
+      else if (error instanceof BadRead || !stage.disk.hasFailed) {
         stage.problem(`${history.name}: reading from ${next}: ${String(error)}`)
       }
     }
@@ -108,6 +109,12 @@ async function administrate(stage: Stage, actors: Promise<void>[]): Promise<void
   for (let step = 0; step < stage.steps; step++) {
     await pause(random)
     clock.advance(random.pick([1, 20, 300]))
+    if (stage.isTight && random.chance(0.3)) {
+      const isFull = disk.capacityBytes < Number.POSITIVE_INFINITY
+      disk.capacityBytes = isFull
+        ? Number.POSITIVE_INFINITY
+        : disk.usedBytes() + random.below(6_000)
+    }
     const topic = topics.active.length > 0 ? random.pick(topics.active) : undefined
     const number = random.below(topic?.partitions.length ?? 1)
     const log = topic && stage.manager.log(topic.name, number)
@@ -126,7 +133,7 @@ async function administrate(stage: Stage, actors: Promise<void>[]): Promise<void
       else if (choice < 0.53) await remove(stage, topic)
       else if (choice < 0.6 && topics.all.length < 3) actors.push(...(await create(stage)))
     } catch (error) {
-      if (disk.isAlive && disk.faults.struck.length === 0) {
+      if (disk.isAlive && !disk.hasFailed) {
         stage.problem(`administration failed: ${(error as Error).stack}`)
       }
     }
@@ -144,7 +151,7 @@ async function flush(stage: Stage, { history }: Partition, log: Log): Promise<vo
   const end = log.logEndOffset
   await log.flush()
   if (!stage.disk.isAlive) return
-  if (log.flushedOffset < end && stage.disk.faults.struck.length === 0)
+  if (log.flushedOffset < end && !stage.disk.hasFailed)
     stage.problem(`${history.name}: flush left ${end} at ${log.flushedOffset}`)
   history.noteFlushed(log.flushedOffset)
 }

@@ -78,7 +78,7 @@ export class OpenFile implements StorageFile {
       if (file === undefined) return
       if (this.#disk.options.fullAt === 'sync' && this.#disk.roomBytes() === 0) {
         file.loseUpTo(sequence, undefined)
-        throw new FileSystemError('ENOSPC', 'fdatasync', this.path)
+        throw this.#disk.noRoom('fdatasync', this.path)
       }
       file.syncUpTo(sequence, sizeBytes)
     }
@@ -120,7 +120,7 @@ export class OpenFile implements StorageFile {
         : Math.min(asked, Math.max(0, file.sizeBytes + this.#disk.roomBytes() - position))
     file.write(bytes.subarray(0, fits), position)
     file.modifiedAtMs = this.#disk.now()
-    if (fits < asked) throw new FileSystemError('ENOSPC', 'write', this.path)
+    if (fits < asked) throw this.#disk.noRoom('write', this.path)
   }
 
   #putFailing(

@@ -63,6 +63,7 @@ export class SimulatedDisk implements FileSystem {
   readonly halted: Promise<void>
   capacityBytes: number
   #announceHalt: () => void = () => {}
+  #wasFull = false
   #state: 'alive' | 'halted' | 'dead' = 'alive'
   readonly #world: World
   readonly #schedule: Schedule<World>
@@ -82,6 +83,11 @@ export class SimulatedDisk implements FileSystem {
     this.halted = new Promise((resolve) => {
       this.#announceHalt = resolve
     })
+  }
+
+  /** Whether any call went wrong so far, by plan or for want of room. */
+  get hasFailed(): boolean {
+    return this.#wasFull || this.faults.struck.length > 0
   }
 
   get isAlive(): boolean {
@@ -226,9 +232,19 @@ export class SimulatedDisk implements FileSystem {
   /** Bytes that still fit. */
   roomBytes(): number {
     if (this.capacityBytes === Number.POSITIVE_INFINITY) return Number.MAX_SAFE_INTEGER
+    return Math.max(0, this.capacityBytes - this.usedBytes())
+  }
+
+  usedBytes(): number {
     let usedBytes = 0
     for (const file of this.#world.names.files()) usedBytes += file.sizeBytes
-    return Math.max(0, this.capacityBytes - usedBytes)
+    return usedBytes
+  }
+
+  /** What a call is refused with when there is no room for it. */
+  noRoom(syscall: string, path: string): FileSystemError {
+    this.#wasFull = true
+    return new FileSystemError('ENOSPC', syscall, path)
   }
 
   now(): number {
