@@ -31,6 +31,7 @@ import { Log } from './log/log.ts'
 import { createLogFiles, openLogFiles } from './log/log-open.ts'
 import { ClockWatch } from './log/retention.ts'
 import type { LogFiles } from './log/segment-files.ts'
+import { SmallWrites } from './log/small-writes.ts'
 import type { Logger } from './logger.ts'
 import {
   retireTopicDirectories,
@@ -48,6 +49,8 @@ export interface EngineSettings {
   readonly producerIdsPerPartitionMax: number
   readonly openFilesMax: number
   readonly retentionCheckIntervalMs: number
+  /** Groups up to this size are written without a thread; see `log/small-writes.ts`. */
+  readonly smallWriteBytesMax?: number
 }
 
 export interface LogManagerOptions {
@@ -83,6 +86,7 @@ export class LogManager {
   readonly #leaderEpochs: LeaderEpochs
   readonly #openFiles: OpenFiles
   readonly #indexCache = new IndexCache()
+  readonly #smallWrites: SmallWrites
   readonly #durability: Durability
   readonly #wasClean: boolean
   readonly #clockWatch: ClockWatch
@@ -104,6 +108,7 @@ export class LogManager {
     this.#held = held
     this.#leaderEpochs = leaderEpochs
     this.#wasClean = wasClean
+    this.#smallWrites = new SmallWrites(options.clock, options.settings.smallWriteBytesMax)
     this.#openFiles = new OpenFiles(options.fileSystem, options.settings.openFilesMax)
     const { clock, flushed = () => {} } = options
     this.#durability =
@@ -347,6 +352,7 @@ export class LogManager {
       fileSystem: this.#options.fileSystem,
       openFiles: this.#openFiles,
       indexCache: this.#indexCache,
+      smallWrites: this.#smallWrites,
       logger: this.#options.logger,
     }
   }

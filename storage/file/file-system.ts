@@ -32,8 +32,9 @@ export interface StorageFile {
   /** Writes all of `buffers`, one after another, from byte `position`; rejects if any byte was refused. */
   write(buffers: readonly Uint8Array[], position: number): Promise<void>
   /**
-   * Writes one small buffer into the cache before it returns. For checkpoints of at most a page, where
-   * a trip to the thread pool costs a hundred times the write itself.
+   * Writes one small buffer, all of it, into the cache before it returns. For checkpoints of at most a
+   * page, where a trip to the thread pool costs a hundred times the write itself, and for small groups
+   * of batches (`log/small-writes.ts`).
    */
   writeNow(buffer: Uint8Array, position: number): void
   /** Cuts or extends (with zeros) the file to `sizeBytes`. */

@@ -20,6 +20,7 @@ import { OffsetIndex, offsetIndexProblem } from './offset-index.ts'
 import { encodeProducerSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
 import { Segment, type SegmentIndexes } from './segment.ts'
+import type { SmallWrites } from './small-writes.ts'
 import { TimeIndex, timeIndexProblem } from './time-index.ts'
 
 /** Where one log lives and through what it reaches its files. */
@@ -30,6 +31,7 @@ export interface LogFiles {
   readonly fileSystem: FileSystem
   readonly openFiles: OpenFiles
   readonly indexCache: IndexCache
+  readonly smallWrites: SmallWrites
   readonly logger: Logger
 }
 

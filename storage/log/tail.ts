@@ -109,9 +109,12 @@ export class LogTail {
     }
     this.#isSealed = false
     if (!group.waitsForSync) await this.#relax()
-    await segment.file.write(group.buffers, segment.sizeBytes)
+    const { buffers, sizeBytes } = group
+    if (!this.#files.smallWrites.write(segment.file, buffers, sizeBytes, segment.sizeBytes)) {
+      await segment.file.write(buffers, segment.sizeBytes)
+    }
     const nowMs = this.#clock.now()
-    for (const buffer of group.buffers) {
+    for (const buffer of buffers) {
       segment.noteAppended(new RecordBatch(buffer), indexIntervalBytes, nowMs)
     }
     this.#buffersInFlight = this.hasUnflushed ? [] : group.buffers

@@ -34,6 +34,7 @@ const SETTINGS: EngineSettings = {
   producerIdsPerPartitionMax: 1_000,
   openFilesMax: 100,
   retentionCheckIntervalMs: 300_000,
+  smallWriteBytesMax: 0,
 }
 
 export interface EngineOptions {
