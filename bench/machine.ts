@@ -1,7 +1,7 @@
 /** The machine a figure was measured on: without it the figure says nothing. */
 
 import { statfsSync } from 'node:fs'
-import { cpus, release, totalmem } from 'node:os'
+import { cpus, loadavg, release, totalmem } from 'node:os'
 
 /** Names of file systems by their magic number, as far as we have met them. */
 const FILE_SYSTEMS: Readonly<Record<number, string>> = {
@@ -20,6 +20,8 @@ export function describeMachine(directory: string) {
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     kernel: release(),
     node: process.version,
+    /** Of the last minute: what else the machine is doing. */
+    loadAverage: Math.round((loadavg()[0] ?? 0) * 100) / 100,
     fileSystem: FILE_SYSTEMS[type] ?? `0x${type.toString(16)}`,
   }
 }

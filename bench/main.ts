@@ -16,6 +16,9 @@ import { runScenario, type Scenario, type Summary } from './scenario.ts'
 
 const DEFAULT_DIRECTORY = join(import.meta.dirname, '../.bench')
 
+/** What a resting machine may show; a bench itself makes about 2. */
+const BUSY_LOAD = 0.5
+
 /** File names of `scenarios/`, in the order they are run. */
 const SCENARIOS = [
   'disk',
@@ -46,6 +49,11 @@ if (unknown.length > 0) {
 }
 
 mkdirSync(values.dir, { recursive: true })
+const startedAt = new Date().toISOString()
+const machine = describeMachine(values.dir)
+if (machine.loadAverage > BUSY_LOAD) {
+  console.error(`the machine is busy (load ${machine.loadAverage}): figures will be too low`)
+}
 const results: { scenario: string; sentence: string; summaries: Summary[] }[] = []
 for (const name of positionals.length > 0 ? positionals : SCENARIOS) {
   const { scenario } = (await import(`./scenarios/${name}.ts`)) as { scenario: Scenario }
@@ -63,8 +71,8 @@ for (const name of positionals.length > 0 ? positionals : SCENARIOS) {
 if (values.json !== undefined) {
   const { seconds, rounds, scale } = values
   const document = {
-    machine: describeMachine(values.dir),
-    startedAt: new Date().toISOString(),
+    machine: { ...machine, loadAverageAfter: describeMachine(values.dir).loadAverage },
+    startedAt,
     seconds: Number(seconds),
     rounds: Number(rounds),
     scale: Number(scale),
