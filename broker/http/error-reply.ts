@@ -4,7 +4,7 @@
  * `client/api`. Details of our own failures go to the log, never to the client.
  */
 
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, apiErrorFrom, ERRORS, toProblem } from '../../client/api/errors.ts'
@@ -148,10 +148,22 @@ export function refuseConnection(error: ApiError, socket: Socket): void {
   setTimeout(() => socket.destroy(), LINGER_MS_MAX).unref()
 }
 
-/** For the server's `clientError`: bytes that are not HTTP, or came too slowly. */
+/** What Node keeps on a socket: the answer that is next on it. */
+type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null }
+
+/**
+ * For the server's `clientError`: bytes that are not HTTP, or came too slowly. Requests before them that
+ * were whole are answered first: what was done for them must not look refused.
+ */
 export function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+  const answer = (socket as AnsweringSocket)._httpMessage
+  if (error.code !== 'ECONNRESET' && answer?.req.complete && !answer.destroyed) {
+    answer.once('close', () => refuseMalformed(error, socket))
+    return
+  }
+  // After an answer that said `Connection: close`, Node is about to end the socket itself.
+  if (socket.writableEnded) return
   // A socket with an answer under way has sent its head: a second one would be garbage in its body.
-  const answer = (socket as Socket & { _httpMessage?: { headersSent: boolean } })._httpMessage
   if (error.code === 'ECONNRESET' || answer?.headersSent) {
     socket.destroy()
     return

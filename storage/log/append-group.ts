@@ -13,7 +13,7 @@ export class AppendGroup {
   readonly rollsFirst: boolean
   /** Acknowledged after the sync; otherwise after the write. */
   readonly waitsForSync: boolean
-  readonly buffers: Buffer[] = []
+  #buffers: Buffer[] = []
   /** Resolves when the group has what its acknowledgement means; rejects with a `StorageError`. */
   readonly acknowledged: Promise<void>
   #resolve: () => void = () => {}
@@ -34,6 +34,11 @@ export class AppendGroup {
     this.acknowledged.catch(() => {})
   }
 
+  /** The batches; none once the group has its fate: whoever made them may then use their memory again. */
+  get buffers(): readonly Buffer[] {
+    return this.#buffers
+  }
+
   get sizeBytes(): number {
     return this.#sizeBytes
   }
@@ -43,16 +48,18 @@ export class AppendGroup {
   }
 
   add(buffer: Buffer, nextOffset: Offset): void {
-    this.buffers.push(buffer)
+    this.#buffers.push(buffer)
     this.#sizeBytes += buffer.length
     this.#nextOffset = nextOffset
   }
 
   succeed(): void {
+    this.#buffers = []
     this.#resolve()
   }
 
   fail(error: StorageError): void {
+    this.#buffers = []
     this.#reject(error)
   }
 }

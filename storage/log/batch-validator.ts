@@ -94,6 +94,7 @@ export function validateProducedBatch(buffer: Buffer, limits: BatchLimits): Vali
 /** Everything that can be said without looking at the records. */
 function checkHeader(buffer: Buffer, limits: BatchLimits): RecordBatch {
   const batch = new RecordBatch(buffer)
+  if (buffer.length === 0) refuse('INVALID_RECORD', 'there is no batch, one is needed')
   // Before the sizes: batches of the older formats are shorter than our header.
   if (buffer.length > MAGIC_AT && batch.magic !== MAGIC) {
     refuse(

@@ -17,7 +17,7 @@ export interface CommitGroup {
   readonly file: StorageFile
   readonly position: Position
   readonly baseOffset: Offset
-  /** The bytes from `position` on; empty when not all of them are in memory any more (relaxed flush). */
+  /** The bytes from `position` on; empty with relaxed flush, whose memory was given back. */
   readonly buffers: readonly Buffer[]
   /** Monotonic time of this log's previous sync: the least recently synced goes first. */
   readonly lastSyncedAtMs: number

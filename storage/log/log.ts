@@ -183,7 +183,8 @@ export class Log {
   /**
    * Appends exactly one record batch, which is patched in place. Synchronous up to the order of things:
    * on return the batch has its offsets and nothing can come between. Throws a `StorageError` with
-   * outcome `refused` when the batch is not taken.
+   * outcome `refused` when the batch is not taken. The buffer's memory is the log's until `acknowledged`
+   * settles, and the caller's again after that.
    */
   append(buffer: Buffer, options: AppendOptions): LogAppend {
     this.#requireWritable()

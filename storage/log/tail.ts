@@ -117,7 +117,7 @@ export class LogTail {
     for (const buffer of buffers) {
       segment.noteAppended(new RecordBatch(buffer), indexIntervalBytes, nowMs)
     }
-    this.#buffersInFlight = this.hasUnflushed ? [] : group.buffers
+    this.#buffersInFlight = group.waitsForSync && !this.hasUnflushed ? buffers : []
     this.#writtenOffset = group.nextOffset
     this.#bytesSincePointSync += group.sizeBytes
   }

@@ -7,6 +7,7 @@
 import type { IncomingMessage } from 'node:http'
 import { ApiError } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
+import type { BodyBuffers } from './body-buffers.ts'
 import { BodyDeadline, type DeadlineLimits } from './body-deadline.ts'
 import type { HeldBytes } from './byte-budget.ts'
 
@@ -30,24 +31,28 @@ export function checkLength(message: IncomingMessage, limits: BodyLimits): void 
 
 /**
  * Reads the body. `held` grows with what is kept and is the caller's to release once the bytes are no
- * longer needed. Rejects with an ApiError (413, 408, 503), or INVALID_REQUEST when the client went away.
+ * longer needed; with `buffers` a large body is in memory that can be given back to them. Rejects with an ApiError (413, 408, 503), or INVALID_REQUEST when the client went away.
  */
 export function readBody(
   message: IncomingMessage,
   limits: BodyLimits,
   held: HeldBytes,
   clock: Clock,
+  buffers?: BodyBuffers,
 ): Promise<Buffer> {
   const length = announcedLength(message)
   if (length === 0) return Promise.resolve(Buffer.alloc(0))
   return new Promise((resolve, reject) => {
+    const pooled = buffers?.collector(length)
     const chunks: Buffer[] = []
     let size = 0
     const settle = (error: unknown) => {
       deadline.stop()
       message.off('data', onData).off('end', onEnd).off('close', onClose).off('error', settle)
-      if (error === undefined) resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks))
-      else {
+      if (error === undefined) {
+        resolve(pooled?.whole() ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
+      } else {
+        pooled?.drop()
         message.pause()
         reject(error)
       }
@@ -58,7 +63,8 @@ export function readBody(
       try {
         if (size > limits.bytesMax) throw tooLarge(size, limits)
         held.growTo(size)
-        chunks.push(chunk)
+        if (pooled === undefined) chunks.push(chunk)
+        else pooled.add(chunk)
       } catch (error) {
         settle(error)
       }

@@ -6,6 +6,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 const waiting = new WeakSet<IncomingMessage>()
+const unknown = new WeakSet<IncomingMessage>()
 
 /** From now on clients of `server` are told to go on by `continueIfAwaited` only. */
 export function holdContinue(server: Server): void {
@@ -13,6 +14,16 @@ export function holdContinue(server: Server): void {
     waiting.add(message)
     server.emit('request', message, response)
   })
+  // Without a listener Node answers 417 by itself, without a word.
+  server.on('checkExpectation', (message, response) => {
+    unknown.add(message)
+    server.emit('request', message, response)
+  })
+}
+
+/** True when the client expects something else, which nobody here can do. */
+export function expectsUnknown(message: IncomingMessage): boolean {
+  return unknown.has(message)
 }
 
 export function awaitsContinue(message: IncomingMessage): boolean {

@@ -90,16 +90,30 @@ export function readFrame(body: Buffer): Frame {
     )
   }
   const envelope = body.subarray(LENGTH_BYTES, LENGTH_BYTES + length)
+  return { envelope: unpacked(envelope), batches: body.subarray(LENGTH_BYTES + length) }
+}
+
+function unpacked(envelope: Buffer): unknown {
+  let names: number
   try {
-    checkMsgpack(envelope)
+    names = checkMsgpack(envelope)
   } catch (error) {
     if (!(error instanceof MsgpackError)) throw error
     throw invalid(`the envelope is not MessagePack we read: ${error.message}`)
   }
-  return {
-    envelope: loadCodec().unpackr.unpack(envelope),
-    batches: body.subarray(LENGTH_BYTES + length),
-  }
+  const document: unknown = loadCodec().unpackr.unpack(envelope)
+  // The library keeps the last of two: another reader of the same bytes may keep the first.
+  if (countNames(document) !== names) throw invalid('the envelope has a name a second time')
+  return document
+}
+
+/** Names of objects at every depth; `checkMsgpack` has bounded it. */
+function countNames(value: unknown): number {
+  if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return 0
+  const inside: unknown[] = Array.isArray(value) ? value : Object.values(value)
+  let count = Array.isArray(value) ? 0 : inside.length
+  for (const each of inside) count += countNames(each)
+  return count
 }
 
 function invalid(detail: string): ApiError {

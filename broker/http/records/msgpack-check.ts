@@ -21,18 +21,22 @@ export class MsgpackError extends Error {
   }
 }
 
-/** Checks that `bytes` is one plain MessagePack value. Throws `MsgpackError`. */
-export function checkMsgpack(bytes: Buffer): void {
+/**
+ * Checks that `bytes` is one plain MessagePack value. Throws `MsgpackError`. Returns how many names its
+ * maps have together, so that whoever unpacks it can tell that none was lost to another of the same name.
+ */
+export function checkMsgpack(bytes: Buffer): number {
   // Values still to come at each level that is open.
   const open = new Float64Array(MSGPACK_DEPTH_MAX + 1)
   let depth = 0
   let at = 0
+  let names = 0
   open[0] = 1
   for (;;) {
     while (open[depth] === 0) {
       if (depth === 0) {
         if (at < bytes.length) throw new MsgpackError('more bytes after the value', at)
-        return
+        return names
       }
       depth--
     }
@@ -51,7 +55,12 @@ export function checkMsgpack(bytes: Buffer): void {
       throw new MsgpackError(`nesting deeper than ${MSGPACK_DEPTH_MAX}`, start)
     }
     open[depth] = values
+    if (isMap(bytes[start]!)) names += values / 2
   }
+}
+
+function isMap(marker: number): boolean {
+  return (marker >= 0x80 && marker <= 0x8f) || marker === 0xde || marker === 0xdf
 }
 
 interface Size {

@@ -29,7 +29,12 @@ export function readRecords(plan: ProducePlan, body: Buffer, batches: RequestBat
   let first: RecordRefusal | undefined
   let count = 0
   let refused = 0
+  // Also of records that are none: a body of 32 MiB holds ten million, and each takes its time.
+  const checkCount = () => {
+    if (count >= REQUEST_RECORDS_MAX) throw tooMany()
+  }
   const refuse = (refusal: RecordRefusal) => {
+    checkCount()
     const index = count++
     refused++
     first ??= refusal
@@ -37,7 +42,7 @@ export function readRecords(plan: ProducePlan, body: Buffer, batches: RequestBat
     refusals.push({ index, code: refusal.code, detail: refusal.message })
   }
   const take = (record: ProducedRecord) => {
-    if (count >= REQUEST_RECORDS_MAX) throw tooMany()
+    checkCount()
     try {
       batches.add(record)
       count++

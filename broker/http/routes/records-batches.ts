@@ -17,6 +17,7 @@ import {
 import type { BrokerContext } from '../../context.ts'
 import type { FetchedPartition } from '../../partition/fetch-request.ts'
 import { type Answer, addRoute, type Call } from '../add-route.ts'
+import { BodyBuffers } from '../limits/body-buffers.ts'
 import { type BodyLimits, checkLength, readBody } from '../limits/body-reader.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
 import { BatchAppender, type BatchFate } from '../records/append-batches.ts'
@@ -36,16 +37,18 @@ export function registerBatches(app: FastifyInstance, context: BrokerContext): v
 function registerProduceBatches(app: FastifyInstance, context: BrokerContext): void {
   const check = new Check(ProduceEnvelope, 'field')
   const limits = bodyLimits(context, context.settings.httpBodyBytesMax, 'http.body.bytes.max')
+  const buffers = new BodyBuffers()
   let appender: BatchAppender | undefined
 
   const handle = async ({ request }: Call<ProduceRoute>): Promise<Answer> => {
     const held = new HeldBytes(app.face.queuedBytes)
     try {
-      const body = await readBody(request.raw, limits, held, context.clock)
+      const body = await readBody(request.raw, limits, held, context.clock, buffers)
       const { envelope, batches } = readFrame(body)
       const wish = check.passes(envelope)
       appender ??= new BatchAppender(context.replicas, context.clock)
       const fates = await appender.append(sliced(wish, batches), wish)
+      if (wish.acks !== 0 && fates.every(isSettled)) buffers.giveBack(body)
       const failed = fates.some((fate) => fate.error !== undefined)
       if (wish.acks === 0 && !failed) return { status: 202 }
       const results = fates.map((fate, i) => produceResult(wish.batches[i]!.topic, fate))
@@ -61,6 +64,11 @@ function registerProduceBatches(app: FastifyInstance, context: BrokerContext): v
     },
     handle,
   })
+}
+
+/** True when the log has done with the batch: after a time-out it may still be about to write it. */
+function isSettled({ error }: BatchFate): boolean {
+  return error === undefined || error.outcome === 'refused'
 }
 
 /** The batches of the envelope, each a view of the body. */

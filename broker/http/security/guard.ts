@@ -7,6 +7,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError } from '../../../client/api/errors.ts'
 import { isLoopback } from '../../config.ts'
+import { expectsUnknown } from '../limits/expect-continue.ts'
 import { cleanText } from '../limits/rate-limited-log.ts'
 import { hostNameOf, OriginPolicy } from './origin.ts'
 import { TokenCheck } from './token.ts'
@@ -40,8 +41,12 @@ export class Guard {
   admit(request: FastifyRequest, reply: FastifyReply, isOpen: boolean): boolean {
     const message = request.raw
     const { host, origin, authorization } = message.headers
-    if (!message.url?.startsWith('/') && message.url !== '*') {
-      throw new ApiError('INVALID_REQUEST', 'the request target must be a path')
+    checkTarget(message.method, message.url ?? '')
+    if (expectsUnknown(message)) {
+      throw new ApiError('INVALID_REQUEST', 'of all expectations only 100-continue is known', {
+        outcome: 'refused',
+        headers: { connection: 'close' },
+      })
     }
     // Node keeps the first of two Host headers; a proxy may have gone by the other.
     if (host !== undefined && countOf('host', message.rawHeaders) > 1) {
@@ -91,6 +96,13 @@ export class Guard {
     reply.code(204).send()
     return true
   }
+}
+
+/** A path, or `*` where a method may mean the whole server. A fragment is for the client alone (RFC 9112, 3.2). */
+function checkTarget(method: string | undefined, target: string): void {
+  const isTarget = target.startsWith('/') || (target === '*' && method === 'OPTIONS')
+  if (isTarget && !target.includes('#')) return
+  throw new ApiError('INVALID_REQUEST', 'the request target must be a path, without a fragment')
 }
 
 /** How often a header stands in Node's flat list of names and values. */
