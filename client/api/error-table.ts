@@ -126,7 +126,6 @@ const KAFKA_ERRORS = {
 const OWN_ERRORS = {
   DISK_FULL: row(56, 507, true, 'The disk is full'),
   OFFSET_MISMATCH: row(42, 412, false, 'The next offset is not the expected one'),
-  TOO_MANY_PRODUCERS: row(89, 429, true, 'The partition keeps state for too many producers'),
   DATA_DIRECTORY_LOCKED: row(57, 503, false, 'Another process uses the data directory'),
   LIMIT_EXCEEDED: row(89, 429, true, 'A limit of this broker is reached'),
   BROKER_BUSY: row(89, 503, true, 'The broker has too much to do now'),

@@ -55,17 +55,6 @@ export class OffsetIndex {
     return toPosition(at < 0 ? 0 : this.#buffer.readUInt32BE(at * OFFSET_ENTRY_BYTES + POSITION_AT))
   }
 
-  /** Forgets every entry at or beyond byte `position` of the log. */
-  truncate(position: Position): void {
-    while (this.#sizeBytes > 0) {
-      const lastPosition = this.#buffer.readUInt32BE(
-        this.#sizeBytes - OFFSET_ENTRY_BYTES + POSITION_AT,
-      )
-      if (lastPosition < position) return
-      this.#sizeBytes -= OFFSET_ENTRY_BYTES
-    }
-  }
-
   /** Every entry, for tools that print it. */
   *entries(): Generator<{ offset: Offset; position: Position }> {
     for (let index = 0; index < this.entryCount; index++) {

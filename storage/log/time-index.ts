@@ -54,13 +54,6 @@ export class TimeIndex {
     return at < 0 ? this.baseOffset : this.#entry(at).offset
   }
 
-  /** Forgets every entry for `offset` and beyond. */
-  truncate(offset: Offset): void {
-    while (this.entryCount > 0 && this.#entry(this.entryCount - 1).offset >= offset) {
-      this.#sizeBytes -= TIME_ENTRY_BYTES
-    }
-  }
-
   /** Every entry, for tools that print it. */
   *entries(): Generator<{ timestamp: number; offset: Offset }> {
     for (let index = 0; index < this.entryCount; index++) yield this.#entry(index)

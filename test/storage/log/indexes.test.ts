@@ -118,28 +118,6 @@ test('an index that could lead astray is found out', () => {
   expect(timeIndexProblem(times([5, 2], [6, 2]))).toMatch(/offset does not rise/)
 })
 
-test('truncating an index forgets exactly what lies beyond', () => {
-  fc.assert(
-    fc.property(steps, fc.nat({ max: 2_000_000 }), (taken, cut) => {
-      const offsets = new OffsetIndex(toOffset(0))
-      const times = new TimeIndex(toOffset(0))
-      let at = 0
-      for (const step of taken) {
-        at += step.bytes
-        offsets.append(toOffset(at), toPosition(at))
-        times.appendIfYounger(at, toOffset(at))
-      }
-      const kept = [...offsets.entries()].filter(({ position }) => position < cut)
-      offsets.truncate(toPosition(cut))
-      times.truncate(toOffset(cut))
-      expect([...offsets.entries()]).toEqual(kept)
-      expect([...times.entries()].map(({ offset }) => offset)).toEqual(
-        kept.map(({ offset }) => offset),
-      )
-    }),
-  )
-})
-
 test('the binary search agrees with a scan', () => {
   fc.assert(
     fc.property(fc.uniqueArray(fc.integer()), fc.integer(), (values, target) => {
