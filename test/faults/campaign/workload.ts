@@ -53,12 +53,17 @@ export async function pause(random: SeededRandom): Promise<void> {
   }
 }
 
+/** Who belonged to a dead machine does nothing more: the histories are the next life's by then. */
+function isGoing(stage: Stage, topic: Topic): boolean {
+  return stage.disk.isAlive && topic.state === 'active'
+}
+
 const isListening = (stage: Stage) => () => stage.disk.isAlive
 
 async function produce(stage: Stage, topic: Topic, partition: Partition, log: Log): Promise<void> {
   const random = stage.random.fork()
   const waiting: Promise<void>[] = []
-  for (let step = 0; step < stage.steps && topic.state === 'active' && !log.isOffline; step++) {
+  for (let step = 0; step < stage.steps && isGoing(stage, topic) && !log.isOffline; step++) {
     const producer = random.pick(partition.producers)
     if (producer.canSend) {
       const sent = producer.send(log, stage.clock.now(), isListening(stage))
@@ -80,8 +85,9 @@ async function consume(stage: Stage, topic: Topic, partition: Partition, log: Lo
   const random = stage.random.fork()
   const { history } = partition
   let next: number = log.logStartOffset
-  for (let step = 0; step < stage.steps && topic.state === 'active'; step++) {
+  for (let step = 0; step < stage.steps && isGoing(stage, topic); step++) {
     await pause(random)
+    if (!stage.disk.isAlive) return
     const isJumping = random.chance(0.2)
     if (isJumping) next = random.between(log.logStartOffset, log.highWatermark)
     try {
@@ -106,8 +112,9 @@ async function consume(stage: Stage, topic: Topic, partition: Partition, log: Lo
 
 async function administrate(stage: Stage, actors: Promise<void>[]): Promise<void> {
   const { random, clock, disk, topics } = stage
-  for (let step = 0; step < stage.steps; step++) {
+  for (let step = 0; step < stage.steps && disk.isAlive; step++) {
     await pause(random)
+    if (!disk.isAlive) return
     clock.advance(random.pick([1, 20, 300]))
     if (stage.isTight && random.chance(0.3)) {
       const isFull = disk.capacityBytes < Number.POSITIVE_INFINITY
