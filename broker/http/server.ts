@@ -121,6 +121,8 @@ class HttpServer implements Listener {
         maxParamLength: PATH_PARAMETER_CHARACTERS_MAX,
         querystringParser: () => NO_QUERY,
       },
+      // The server below answers what is no HTTP; Fastify's own words would come after ours, or too early.
+      clientErrorHandler: () => {},
       frameworkErrors: (error, request, reply) =>
         sendError(context, error, request, reply as FastifyReply),
       serverFactory: (listener) => this.#createServer(listener),

@@ -1,6 +1,7 @@
 /** What a reader asks of many partitions at once and what it gets, and the checks of the question. */
 
 import { ApiError } from '../../client/api/errors.ts'
+import type { ReadWish } from '../../storage/log/log-reader.ts'
 import type { Offset } from '../../storage/record/offsets.ts'
 
 export interface FetchPartition {
@@ -27,6 +28,8 @@ export interface FetchRequest {
   readonly brokerEpoch?: number | undefined
   readonly partitions: readonly FetchPartition[]
   readonly signal?: AbortSignal | undefined
+  /** Where the batches are read into; see `ReadWish`. */
+  readonly allocate?: ReadWish['allocate']
 }
 
 /** One per partition asked for, in the order asked. */

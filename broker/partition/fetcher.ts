@@ -9,6 +9,7 @@
 
 import { type ApiError, apiErrorFrom } from '../../client/api/errors.ts'
 import type { Clock } from '../../storage/clock.ts'
+import type { ReadWish } from '../../storage/log/log-reader.ts'
 import {
   checkFetchRequest,
   type FetchedPartition,
@@ -49,13 +50,13 @@ export class Fetcher {
     checkFetchRequest(request, this.#options.fetchBytesMax)
     const deadlineMs = this.#options.clock.monotonicMs() + request.maxWaitMs
     const parts = request.partitions.map((asked) => this.#find(asked))
-    await this.#readAll(parts, request.maxBytes)
+    await this.#readAll(parts, request)
     if (request.maxWaitMs > 0 && !isEnough(parts, request.minBytes)) {
       await this.#awaitBytes(parts, request, deadlineMs)
       // Where something went wrong while waiting, that is the answer.
       const sound = parts.filter((part) => part.error === undefined)
       for (const part of sound) part.nextOffset = part.asked.offset
-      await this.#readAll(sound, request.maxBytes)
+      await this.#readAll(sound, request)
     }
     return parts.map(fetchedPartition)
   }
@@ -77,7 +78,8 @@ export class Fetcher {
    * Reads what there is, one partition after another from where the last request left off. Each takes
    * at most its share of what is left of `maxBytes`; what it does not use goes to those after it.
    */
-  async #readAll(parts: readonly Part[], maxBytes: number): Promise<void> {
+  async #readAll(parts: readonly Part[], request: FetchRequest): Promise<void> {
+    const { maxBytes, allocate } = request
     const ready = rotated(parts.filter(hasMore), this.#turn)
     this.#turn += 1
     let leftBytes = maxBytes
@@ -85,7 +87,8 @@ export class Fetcher {
       const isFirst = leftBytes === maxBytes
       if (leftBytes <= 0 && !isFirst) break
       const share = Math.max(0, Math.floor(leftBytes / (ready.length - index)))
-      await readPart(part, share, isFirst ? Number.POSITIVE_INFINITY : leftBytes)
+      const roomBytes = isFirst ? Number.POSITIVE_INFINITY : leftBytes
+      await readPart(part, { maxBytes: share, allocate }, roomBytes)
       leftBytes -= part.bytes.length
     }
   }
@@ -128,10 +131,10 @@ function totalBytes(parts: readonly Part[]): number {
 }
 
 /** Reads up to `share`; what turns out larger than `roomBytes` (one batch can) waits for its turn to be first. */
-async function readPart(part: Part, share: number, roomBytes: number): Promise<void> {
-  const maxBytes = Math.min(share, part.asked.maxBytes ?? share)
+async function readPart(part: Part, share: ReadWish, roomBytes: number): Promise<void> {
+  const maxBytes = Math.min(share.maxBytes, part.asked.maxBytes ?? share.maxBytes)
   try {
-    const read = await part.partition!.read(part.nextOffset, { maxBytes })
+    const read = await part.partition!.read(part.nextOffset, { ...share, maxBytes })
     if (read.bytes.length > roomBytes) return
     part.bytes = read.bytes
     part.nextOffset = read.nextOffset
@@ -145,7 +148,7 @@ async function countNew(parts: readonly Part[], wantedBytes: number): Promise<nu
   let counted = 0
   for (const part of parts) {
     if (counted >= wantedBytes || !hasMore(part)) continue
-    await readPart(part, wantedBytes - counted, Number.POSITIVE_INFINITY)
+    await readPart(part, { maxBytes: wantedBytes - counted }, Number.POSITIVE_INFINITY)
     counted += part.bytes.length
     part.bytes = NOTHING
   }

@@ -1,6 +1,7 @@
 /** What a partition needs of its log: the part of the engine's `Log` that the broker uses, and a test can stand in for. */
 
 import type { LogConfig } from '../../storage/config.ts'
+import type { ReadWish } from '../../storage/log/log-reader.ts'
 import type { Offset } from '../../storage/record/offsets.ts'
 
 /** The answer to an append: order is fixed when it returns, durability is the promise. */
@@ -43,7 +44,7 @@ export interface PartitionLog {
   /** Where flushing becomes stricter, resolves once all that was written before is flushed. */
   setConfig(config: LogConfig): Promise<void>
   append(batch: Buffer, options: { maxDecompressedBytes: number; expectOffset?: Offset }): LogAppend
-  read(from: Offset, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead>
+  read(from: Offset, options: ReadWish & { upTo?: Offset }): Promise<LogRead>
   offsetForTime(timestampMs: number): Promise<{ offset: Offset; timestamp: number } | undefined>
   deletePrefix(before: Offset): Promise<Offset>
   /** Called after the high watermark moved or the log went offline or was closed. */

@@ -7,6 +7,7 @@
 import assert from 'node:assert/strict'
 import { ApiError } from '../../client/api/errors.ts'
 import { acknowledgesAfterSync } from '../../storage/config.ts'
+import type { ReadWish } from '../../storage/log/log-reader.ts'
 import { type Offset, toOffset } from '../../storage/record/offsets.ts'
 import type { TopicConfig } from '../topics/topic-config.ts'
 import { refuseInternalTopic } from '../topics/topic-name.ts'
@@ -151,11 +152,11 @@ export class Partition {
    *
    * @throws ApiError OFFSET_OUT_OF_RANGE with `logStartOffset` and `highWatermark`.
    */
-  async read(offset: number, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead> {
+  async read(offset: number, options: ReadWish & { upTo?: Offset }): Promise<LogRead> {
     this.#checkOpen()
     this.#checkOffset(offset)
     const upTo = Math.min(options.upTo ?? this.#highWatermark, this.#highWatermark) as Offset
-    const read = await this.#log.read(toOffset(offset), { maxBytes: options.maxBytes, upTo })
+    const read = await this.#log.read(toOffset(offset), { ...options, upTo })
     return { ...read, highWatermark: this.#highWatermark }
   }
 

@@ -27,10 +27,20 @@ export interface BatchesRead {
   readonly nextOffset: Offset
 }
 
+export interface ReadWish {
+  /** Whole batches up to so many bytes, but at least one batch. */
+  readonly maxBytes: number
+  /**
+   * Memory for at least so many bytes. Not from Node's shared pool, since reads are large and live until
+   * a socket took them; a caller who knows when that is can use the same memory again.
+   */
+  readonly allocate?: ((bytes: number) => Buffer) | undefined
+}
+
 const NOTHING = Buffer.alloc(0)
 
 /**
- * Batches from `from` on: as many whole ones as fit `maxBytes`, but at least one where there is one.
+ * Batches from `from` on: as many whole ones as `wish` allows.
  * The caller has checked `from` against the log's bounds. One read of the disk in the common case; two
  * when the first batch is larger than `maxBytes`.
  */
@@ -38,14 +48,14 @@ export async function readBatches(
   segments: SegmentList,
   from: Offset,
   limit: ReadLimit,
-  maxBytes: number,
+  wish: ReadWish,
 ): Promise<BatchesRead> {
   let segment: Segment | undefined = segments.holding(from)
   while (segment !== undefined) {
     const reading: Segment = segment
     const end = visibleBytes(reading, limit)
     const next = segments.after(reading)
-    const read = await reading.whileReading(() => readFrom(reading, from, end, limit, maxBytes))
+    const read = await reading.whileReading(() => readFrom(reading, from, end, limit, wish))
     if (read !== undefined) return read
     if (next !== undefined && next.baseOffset > from) throw endsTooEarly(reading, end, next)
     segment = next
@@ -69,7 +79,7 @@ async function readFrom(
   from: Offset,
   end: number,
   limit: ReadLimit,
-  maxBytes: number,
+  { maxBytes, allocate = Buffer.allocUnsafeSlow }: ReadWish,
 ): Promise<BatchesRead | undefined> {
   const position = await segment.positionOf(from, end)
   if (position >= end) return undefined
@@ -77,23 +87,23 @@ async function readFrom(
     throw corruption(segment.file.path, { position, reason: `only ${end - position} bytes remain` })
   }
   const wanted = Math.min(Math.max(maxBytes, RECORD_BATCH_HEADER_BYTES), end - position)
-  let bytes = await readExactly(segment, position, wanted)
+  let bytes = await readExactly(segment, position, allocate(wanted).subarray(0, wanted))
   const firstBytes = peekBatchSize(bytes, 0)
   if (firstBytes < RECORD_BATCH_HEADER_BYTES || firstBytes > end - position) {
     throw corruption(segment.file.path, { position, reason: `batch length ${firstBytes}` })
   }
-  if (firstBytes > bytes.length) bytes = await readExactly(segment, position, firstBytes)
+  if (firstBytes > bytes.length) {
+    bytes = await readExactly(segment, position, allocate(firstBytes).subarray(0, firstBytes))
+  }
   return wholeBatches(segment, bytes, position, from, limit.offset)
 }
 
-async function readExactly(segment: Segment, position: Position, bytes: number): Promise<Buffer> {
-  // Not from Node's shared pool: these buffers are large and live until a socket took them.
-  const buffer = Buffer.allocUnsafeSlow(bytes)
+async function readExactly(segment: Segment, position: Position, buffer: Buffer): Promise<Buffer> {
   const read = await segment.file.read(buffer, position)
-  if (read === bytes) return buffer
+  if (read === buffer.length) return buffer
   throw corruption(segment.file.path, {
     position,
-    reason: `the file ends ${bytes - read} bytes too early`,
+    reason: `the file ends ${buffer.length - read} bytes too early`,
   })
 }
 
@@ -183,7 +193,8 @@ async function findInSegment(
     }
     if (batch.baseOffset >= limitOffset) return undefined
     if (batch.maxTimestamp < timestamp) continue
-    const bytes = await readExactly(segment, scanner.takenPosition, batch.sizeBytes)
+    const buffer = Buffer.allocUnsafeSlow(batch.sizeBytes)
+    const bytes = await readExactly(segment, scanner.takenPosition, buffer)
     const found = findInBatch(new RecordBatch(bytes), timestamp, from, maxDecompressedBytes)
     if (found !== undefined) return found
   }

@@ -29,6 +29,7 @@ import {
   findByTime,
   outOfRange,
   type ReadLimit,
+  type ReadWish,
   readBatches,
   type TimedOffset,
 } from './log-reader.ts'
@@ -212,7 +213,7 @@ export class Log {
    * Whole batches from `from` on, at most `maxBytes` but at least one, up to the high watermark (or to
    * `upTo`, for a replica, at most the written end). Throws `OFFSET_OUT_OF_RANGE`.
    */
-  async read(from: Offset, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead> {
+  async read(from: Offset, options: ReadWish & { upTo?: Offset }): Promise<LogRead> {
     const { logStartOffset } = this
     const limit = this.#readLimit(options.upTo)
     const highWatermark = this.#highWatermark
@@ -222,9 +223,7 @@ export class Log {
     if (from >= limit.offset) {
       return { bytes: Buffer.alloc(0), nextOffset: from, logStartOffset, highWatermark }
     }
-    const read = await this.#whileOpen(() =>
-      readBatches(this.#segments, from, limit, options.maxBytes),
-    )
+    const read = await this.#whileOpen(() => readBatches(this.#segments, from, limit, options))
     return { ...read, logStartOffset, highWatermark }
   }
 

@@ -7,9 +7,9 @@
 import type { IncomingMessage } from 'node:http'
 import { ApiError } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
-import type { BodyBuffers } from './body-buffers.ts'
 import { BodyDeadline, type DeadlineLimits } from './body-deadline.ts'
 import type { HeldBytes } from './byte-budget.ts'
+import type { LargeBuffers } from './large-buffers.ts'
 
 export interface BodyLimits extends DeadlineLimits {
   readonly bytesMax: number
@@ -38,7 +38,7 @@ export function readBody(
   limits: BodyLimits,
   held: HeldBytes,
   clock: Clock,
-  buffers?: BodyBuffers,
+  buffers?: LargeBuffers,
 ): Promise<Buffer> {
   const length = announcedLength(message)
   if (length === 0) return Promise.resolve(Buffer.alloc(0))

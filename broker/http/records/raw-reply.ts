@@ -18,6 +18,7 @@ export class RawReply {
   readonly #response: ServerResponse
   /** Who waits for the reader. */
   #onFree: (() => void) | undefined
+  #isSent = false
 
   /** Takes `reply` out of Fastify's hands and sets the head; it goes out with the first bytes. */
   constructor(
@@ -40,6 +41,11 @@ export class RawReply {
     })
     const free = () => this.#free()
     response.on('drain', free).on('error', free).on('close', free)
+  }
+
+  /** True once the system has taken every byte: what they were written from is ours again. */
+  get isSent(): boolean {
+    return this.#isSent
   }
 
   /** True when nobody reads any more. */
@@ -68,6 +74,9 @@ export class RawReply {
     if (response.destroyed) return Promise.resolve()
     return new Promise((resolve) => {
       this.#onFree = resolve
+      response.once('finish', () => {
+        this.#isSent = true
+      })
       response.end(() => this.#free())
     })
   }

@@ -61,7 +61,8 @@ export function sendUploadDocument(
   const retryAfterS = end.kind === 'failed' ? end.error.retryAfterS : undefined
   if (retryAfterS !== undefined) reply.header('retry-after', String(retryAfterS))
   reply.code(answer.status).header('content-type', answer.contentType)
-  return reply.send(renderJson(answer.document, isPretty))
+  // As bytes: to a text Fastify would add a charset, which JSON types do not have.
+  return reply.send(Buffer.from(renderJson(answer.document, isPretty)))
 }
 
 /** The rest of a body that is not read must not be taken for the next request. */

@@ -17,9 +17,9 @@ import {
 import type { BrokerContext } from '../../context.ts'
 import type { FetchedPartition } from '../../partition/fetch-request.ts'
 import { type Answer, addRoute, type Call } from '../add-route.ts'
-import { BodyBuffers } from '../limits/body-buffers.ts'
 import { type BodyLimits, checkLength, readBody } from '../limits/body-reader.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
+import { LargeBuffers } from '../limits/large-buffers.ts'
 import { BatchAppender, type BatchFate } from '../records/append-batches.ts'
 import { ENVELOPE_BYTES_MAX, frameEnvelope, readFrame } from '../records/batch-frame.ts'
 import { RawReply } from '../records/raw-reply.ts'
@@ -30,14 +30,18 @@ type FetchRoute = typeof ROUTES.fetchBatches
 type ProduceRoute = typeof ROUTES.produceBatches
 
 export function registerBatches(app: FastifyInstance, context: BrokerContext): void {
-  registerProduceBatches(app, context)
-  registerFetchBatches(app, context)
+  const buffers = new LargeBuffers()
+  registerProduceBatches(app, context, buffers)
+  registerFetchBatches(app, context, buffers)
 }
 
-function registerProduceBatches(app: FastifyInstance, context: BrokerContext): void {
+function registerProduceBatches(
+  app: FastifyInstance,
+  context: BrokerContext,
+  buffers: LargeBuffers,
+): void {
   const check = new Check(ProduceEnvelope, 'field')
   const limits = bodyLimits(context, context.settings.httpBodyBytesMax, 'http.body.bytes.max')
-  const buffers = new BodyBuffers()
   let appender: BatchAppender | undefined
 
   const handle = async ({ request }: Call<ProduceRoute>): Promise<Answer> => {
@@ -107,7 +111,11 @@ function batchError({ code, detail, outcome }: ApiError) {
   return { code, detail }
 }
 
-function registerFetchBatches(app: FastifyInstance, context: BrokerContext): void {
+function registerFetchBatches(
+  app: FastifyInstance,
+  context: BrokerContext,
+  buffers: LargeBuffers,
+): void {
   const check = new Check(FetchEnvelope, 'field')
   const limits = bodyLimits(context, ENVELOPE_BYTES_MAX + 4, 'the limit for such an envelope')
 
@@ -122,7 +130,7 @@ function registerFetchBatches(app: FastifyInstance, context: BrokerContext): voi
       const wish = check.passes(frame.envelope)
       refuseReplicaFields(wish)
       const fetched = await untilGone(reply.raw, app.face.closing, (signal) =>
-        context.replicas.fetch({ ...wish, signal }),
+        context.replicas.fetch({ ...wish, signal, allocate: (bytes) => buffers.take(bytes) }),
       )
       await sendFetched(call, fetched, held)
     } finally {
@@ -150,6 +158,8 @@ function registerFetchBatches(app: FastifyInstance, context: BrokerContext): voi
       },
     )
     await raw.endWith([head, ...batches])
+    // Of a connection that broke we do not know whether the system still reads.
+    if (raw.isSent) for (const bytes of batches) buffers.giveBack(bytes)
   }
 
   addRoute(app, context, ROUTES.fetchBatches, {

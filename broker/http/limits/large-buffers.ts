@@ -1,7 +1,7 @@
 /**
- * Memory for large request bodies, used again and again. A body of a megabyte that is new memory each
- * time makes the garbage collector the busiest part of a broker under load: V8 sees only that megabytes
- * come and go outside its heap, and answers with full collections.
+ * Large memory used again and again: for request bodies, and for batches on their way to a socket. A
+ * megabyte that is new each time makes the garbage collector the busiest part of a broker under load:
+ * V8 sees only that megabytes come and go outside its heap, and answers with full collections.
  *
  * A body gets memory as it arrives, never for what its head announced: the buffer doubles, so that at
  * most twice of what came is held. Who gives a buffer back must be sure that nobody reads it any more;
@@ -15,7 +15,7 @@ const FIRST_BYTES = 1024 * 1024
 /** Idle memory kept for the next bodies. */
 const KEPT_BYTES_MAX = 32 * 1024 * 1024
 
-export class BodyBuffers {
+export class LargeBuffers {
   /** Idle buffers by size; sizes are powers of two. */
   readonly #idle = new Map<number, Buffer[]>()
   readonly #lent = new WeakSet<ArrayBufferLike>()
@@ -28,9 +28,10 @@ export class BodyBuffers {
       : undefined
   }
 
-  /** A buffer of at least `bytes`, its content whatever it was. */
+  /** A buffer of at least `bytes`, its content whatever it was; a small one is not worth giving back. */
   take(bytes: number): Buffer {
-    const size = 2 ** Math.ceil(Math.log2(Math.max(bytes, POOLED_BYTES_MIN)))
+    if (bytes < POOLED_BYTES_MIN) return Buffer.allocUnsafeSlow(bytes)
+    const size = 2 ** Math.ceil(Math.log2(bytes))
     const idle = this.#idle.get(size)?.pop()
     if (idle !== undefined) this.#keptBytes -= size
     const buffer = idle ?? Buffer.allocUnsafeSlow(size)
@@ -52,12 +53,12 @@ export class BodyBuffers {
 
 /** One body as it arrives. */
 export class PooledBody {
-  readonly #buffers: BodyBuffers
+  readonly #buffers: LargeBuffers
   readonly #announcedBytes: number
   #buffer: Buffer | undefined
   #size = 0
 
-  constructor(buffers: BodyBuffers, announcedBytes: number) {
+  constructor(buffers: LargeBuffers, announcedBytes: number) {
     this.#buffers = buffers
     this.#announcedBytes = announcedBytes
   }
@@ -69,7 +70,7 @@ export class PooledBody {
     this.#size = needed
   }
 
-  /** All that arrived, as one view of memory that `BodyBuffers.giveBack` takes. */
+  /** All that arrived, as one view of memory that `LargeBuffers.giveBack` takes. */
   whole(): Buffer {
     return this.#buffer?.subarray(0, this.#size) ?? Buffer.alloc(0)
   }
@@ -83,7 +84,9 @@ export class PooledBody {
   #grow(needed: number): void {
     const before = this.#buffer
     const wanted = before === undefined ? FIRST_BYTES : before.length * 2
-    this.#buffer = this.#buffers.take(Math.max(needed, Math.min(wanted, this.#announcedBytes)))
+    this.#buffer = this.#buffers.take(
+      Math.max(needed, POOLED_BYTES_MIN, Math.min(wanted, this.#announcedBytes)),
+    )
     if (before === undefined) return
     before.copy(this.#buffer, 0, 0, this.#size)
     this.#buffers.giveBack(before)

@@ -2,13 +2,13 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BodyBuffers } from '../../../broker/http/limits/body-buffers.ts'
+import { LargeBuffers } from '../../../broker/http/limits/large-buffers.ts'
 
 const MIB = 1024 * 1024
 
 describe('memory for large bodies', () => {
   test('a body comes out as it went in, whatever the chunks, and takes at most twice what came', () => {
-    const buffers = new BodyBuffers()
+    const buffers = new LargeBuffers()
     const chunks = fc.array(fc.uint8Array({ minLength: 1, maxLength: 200_000 }), { maxLength: 40 })
     fc.assert(
       fc.property(chunks, fc.integer({ min: 0, max: 8 * MIB }), (drawn, announced) => {
@@ -25,7 +25,7 @@ describe('memory for large bodies', () => {
   })
 
   test('what was given back is used again; what was not is nobody else’s', () => {
-    const buffers = new BodyBuffers()
+    const buffers = new LargeBuffers()
     const first = buffers.take(MIB)
     const second = buffers.take(MIB)
     expect(second.buffer).not.toBe(first.buffer)
@@ -36,7 +36,7 @@ describe('memory for large bodies', () => {
   })
 
   test('memory of others is not taken, and little is kept idle', () => {
-    const buffers = new BodyBuffers()
+    const buffers = new LargeBuffers()
     const foreign = Buffer.allocUnsafeSlow(MIB)
     buffers.giveBack(foreign)
     expect(buffers.take(MIB).buffer).not.toBe(foreign.buffer)
@@ -49,7 +49,7 @@ describe('memory for large bodies', () => {
   })
 
   test('a small body, or one of unknown length, is left to the collector', () => {
-    const buffers = new BodyBuffers()
+    const buffers = new LargeBuffers()
     expect(buffers.collector(100_000)).toBeUndefined()
     expect(buffers.collector(undefined)).toBeUndefined()
   })
