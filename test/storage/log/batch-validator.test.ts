@@ -100,7 +100,6 @@ test('offset and epoch set by a client do not matter: they are outside the CRC',
 
 describe('framing', () => {
   test.each<[string, Buffer]>([
-    ['nothing', Buffer.alloc(0)],
     ['less than a header', make().subarray(0, 60)],
     ['a byte missing', make().subarray(0, -1)],
     ['a byte too many', Buffer.concat([make(), Buffer.alloc(1)])],
@@ -123,6 +122,10 @@ describe('framing', () => {
     bytes[70]! ^= 1
     return bytes
   }
+
+  test('no batch at all is no record', () => {
+    expect(refusal(Buffer.alloc(0)).code).toBe('INVALID_RECORD')
+  })
 
   test('the formats before 2 and after it are refused by name, however short', () => {
     for (const magic of [0, 1, 3]) {
