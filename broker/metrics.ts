@@ -30,6 +30,8 @@ export interface PartitionSizes {
 export interface MetricSources {
   /** Empty while the broker is not ready. */
   partitions(): Iterable<PartitionSizes>
+  /** What clients appended since the start. */
+  appended(): { readonly records: number; readonly batches: number; readonly bytes: number }
   connections(): number
   queuedBytes(): number
   waitingRequests(): number
@@ -51,13 +53,10 @@ export class BrokerMetrics {
   readonly #registry = new Registry()
   readonly #requests: Counter
   readonly #seconds: Histogram
-  readonly #bytesIn: Counter
-  readonly #bytesOut: Counter
   readonly #malformed: Counter
   readonly #refusedConnections: Counter
-  readonly #appendedRecords: Counter
-  readonly #appendedBatches: Counter
-  readonly #appendedBytes: Counter
+  /** Totals of the hot path: plain numbers, handed to Prometheus when it asks. */
+  readonly #totals = { bytesIn: 0, bytesOut: 0 }
   readonly #flushSeconds: Histogram
   #hasDefaults = false
 
@@ -75,22 +74,18 @@ export class BrokerMetrics {
       labelNames: ['method', 'route'],
       buckets: SECONDS_BUCKETS,
     })
-    this.#bytesIn = counter('spool_http_received_bytes_total', 'Bytes that clients sent.')
-    this.#bytesOut = counter('spool_http_sent_bytes_total', 'Bytes sent to clients.')
     this.#malformed = counter('spool_http_malformed_total', 'Connections that did not speak HTTP.')
     this.#refusedConnections = counter(
       'spool_http_refused_connections_total',
       'Connections closed because there were connections.max already.',
     )
-    this.#appendedRecords = counter('spool_appended_records_total', 'Records appended by clients.')
-    this.#appendedBatches = counter('spool_appended_batches_total', 'Batches appended by clients.')
-    this.#appendedBytes = counter('spool_appended_bytes_total', 'Bytes of batches appended.')
     this.#flushSeconds = new Histogram({
       name: 'spool_flush_seconds',
       help: 'How long syncing a log to stable storage took.',
       registers,
       buckets: SECONDS_BUCKETS,
     })
+    this.#addTotals(sources)
     this.#addGauges(sources)
   }
 
@@ -98,8 +93,8 @@ export class BrokerMetrics {
     const { method, route } = request
     this.#requests.inc({ method, route, status: String(request.status) })
     this.#seconds.observe({ method, route }, request.seconds)
-    this.#bytesIn.inc(request.bytesIn)
-    this.#bytesOut.inc(request.bytesOut)
+    this.#totals.bytesIn += request.bytesIn
+    this.#totals.bytesOut += request.bytesOut
   }
 
   connectionMalformed(): void {
@@ -108,13 +103,6 @@ export class BrokerMetrics {
 
   connectionRefused(): void {
     this.#refusedConnections.inc()
-  }
-
-  /** One batch that a client appended and that was not a duplicate. */
-  appended(records: number, bytes: number): void {
-    this.#appendedRecords.inc(records)
-    this.#appendedBatches.inc()
-    this.#appendedBytes.inc(bytes)
   }
 
   flushed(seconds: number): void {
@@ -131,6 +119,37 @@ export class BrokerMetrics {
     if (!this.#hasDefaults) collectDefaultMetrics({ register: this.#registry })
     this.#hasDefaults = true
     return this.#registry.metrics()
+  }
+
+  #addTotals(sources: MetricSources): void {
+    const totals = this.#totals
+    const total = (name: string, help: string, value: () => number) =>
+      new Counter({
+        name,
+        help,
+        registers: [this.#registry],
+        collect() {
+          this.reset()
+          this.inc(value())
+        },
+      })
+    total('spool_http_received_bytes_total', 'Bytes that clients sent.', () => totals.bytesIn)
+    total('spool_http_sent_bytes_total', 'Bytes sent to clients.', () => totals.bytesOut)
+    total(
+      'spool_appended_records_total',
+      'Records appended by clients.',
+      () => sources.appended().records,
+    )
+    total(
+      'spool_appended_batches_total',
+      'Batches appended by clients.',
+      () => sources.appended().batches,
+    )
+    total(
+      'spool_appended_bytes_total',
+      'Bytes of batches appended.',
+      () => sources.appended().bytes,
+    )
   }
 
   #addGauges(sources: MetricSources): void {

@@ -58,6 +58,7 @@ class HttpServer implements Listener {
       warnings: new RateLimitedLog(context.logger, context.clock),
       metrics: new BrokerMetrics({
         partitions: () => (context.isReady() ? context.replicas.partitions() : []),
+        appended: () => (context.isReady() ? context.replicas.appended : NOTHING_APPENDED),
         connections: () => this.#connections?.count ?? 0,
         queuedBytes: () => queuedBytes.heldBytes,
         waitingRequests: () =>
@@ -148,6 +149,7 @@ class HttpServer implements Listener {
       {
         headersMsMax: settings.httpHeadersMsMax,
         keepAliveMsMax: settings.httpKeepAliveMsMax,
+        stalledMsMax: settings.streamStalledMsMax,
         onMalformed: () => {
           this.#face.metrics.connectionMalformed()
           this.#face.warnings.warn({}, 'a connection did not speak HTTP')
@@ -234,6 +236,7 @@ class HttpServer implements Listener {
 }
 
 const NO_QUERY = Object.freeze({})
+const NOTHING_APPENDED = { records: 0, batches: 0, bytes: 0 }
 
 /** Without these Fastify loads Ajv and a serializer compiler as it starts, and we use neither. */
 const NO_COMPILERS = { buildValidator: unused, buildSerializer: unused }

@@ -51,14 +51,13 @@ export class Deadlines {
     this.#arm()
   }
 
-  /** One timer, for the earliest; a later one is left to fire early and find nothing. */
+  /**
+   * One timer, for the earliest. One that has become too early is left to fire and find nothing: with
+   * deadlines that are nearly always taken back, that is one timer a minute and not one a request.
+   */
   #arm(): void {
     const earliest = this.#heap[0]
-    if (earliest === undefined) {
-      this.#disarm()
-      return
-    }
-    if (earliest.atMs >= this.#timerAtMs) return
+    if (earliest === undefined || earliest.atMs >= this.#timerAtMs) return
     this.#disarm()
     this.#timerAtMs = earliest.atMs
     const delayMs = Math.max(0, Math.ceil(earliest.atMs - this.#clock.monotonicMs()))

@@ -47,6 +47,15 @@ export interface PartitionOptions {
   readonly purgatory: Purgatory
   readonly diskReserve: DiskReserve
   readonly decompressedBytesMax: number
+  /** Shared by all partitions of the broker. */
+  readonly appended: AppendedTotals
+}
+
+/** What clients appended since the broker started, repeats not counted. */
+export interface AppendedTotals {
+  records: number
+  batches: number
+  bytes: number
 }
 
 export class Partition {
@@ -135,7 +144,7 @@ export class Partition {
         ? {}
         : { expectOffset: toOffset(options.expectOffset) }),
     })
-    if (!append.duplicate) this.#options.diskReserve.appended(batch.length)
+    if (!append.duplicate) this.#count(append.lastOffset - append.baseOffset + 1, batch.length)
     const replicas = this.inSyncReplicas.length
     const acknowledged = append.acknowledged.then(() =>
       durabilityReached(append.durability, replicas),
@@ -242,6 +251,14 @@ export class Partition {
     this.#isClosed = true
     this.#unsubscribe()
     this.#wakeAll()
+  }
+
+  #count(records: number, bytes: number): void {
+    const { appended, diskReserve } = this.#options
+    appended.records += records
+    appended.batches += 1
+    appended.bytes += bytes
+    diskReserve.appended(bytes)
   }
 
   get #name(): string {

@@ -12,7 +12,7 @@ import { unknownTopic } from '../topics/topic-name.ts'
 import type { DiskReserve } from './disk-reserve.ts'
 import type { FetchedPartition, FetchRequest } from './fetch-request.ts'
 import { Fetcher } from './fetcher.ts'
-import { Partition } from './partition.ts'
+import { type AppendedTotals, Partition } from './partition.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { Purgatory } from './purgatory.ts'
 
@@ -33,6 +33,8 @@ export interface ReplicaManagerOptions {
 export class ReplicaManager {
   readonly purgatory: Purgatory
   readonly diskReserve: DiskReserve
+  /** What clients appended to all partitions. */
+  readonly appended: AppendedTotals = { records: 0, batches: 0, bytes: 0 }
   readonly #options: ReplicaManagerOptions
   /** By topic; the index is the partition. A hole is a log that could not be opened. */
   readonly #topics = new Map<string, (Partition | undefined)[]>()
@@ -157,6 +159,7 @@ export class ReplicaManager {
       purgatory: this.purgatory,
       diskReserve: this.diskReserve,
       decompressedBytesMax: this.#options.decompressedBytesMax,
+      appended: this.appended,
     })
   }
 }

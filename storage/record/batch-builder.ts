@@ -73,7 +73,8 @@ export class BatchBuilder {
     this.#producerEpoch = options.producerEpoch ?? NO_PRODUCER_EPOCH
     this.#baseSequence = options.baseSequence ?? NO_SEQUENCE
     const initialBytes = options.initialBytes ?? INITIAL_BYTES
-    this.#bytes = Buffer.allocUnsafeSlow(Math.max(initialBytes, 2 * RECORD_BATCH_HEADER_BYTES))
+    // From Node's shared pool where it is small: one record a request makes two of them.
+    this.#bytes = Buffer.allocUnsafe(Math.max(initialBytes, 2 * RECORD_BATCH_HEADER_BYTES))
   }
 
   get recordCount(): number {
@@ -130,7 +131,7 @@ export class BatchBuilder {
     if (this.#recordCount === 0) throw new RangeError('a batch has at least one record')
     const records = this.#bytes.subarray(RECORD_BATCH_HEADER_BYTES, this.#at)
     const stored = compress(this.#compression, records)
-    const batch = Buffer.allocUnsafeSlow(RECORD_BATCH_HEADER_BYTES + stored.length)
+    const batch = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES + stored.length)
     stored.copy(batch, RECORD_BATCH_HEADER_BYTES)
     this.#writeHeader(batch)
     return batch

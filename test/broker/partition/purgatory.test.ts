@@ -34,11 +34,11 @@ function purgatory(waitersMax = 2) {
   return { clock, place: new Purgatory({ clock, waitersMax }) }
 }
 
-/** Nobody waits, listens, or has a timer running. */
+/** Nobody waits or listens; of timers there is at most the one that will find nothing. */
 function expectEmpty(place: Purgatory, bell: Bell, clock: ManualClock): void {
   expect(place.waiting).toBe(0)
   expect(bell.listeners.size).toBe(0)
-  expect(clock.pendingTimers).toBe(0)
+  expect(clock.pendingTimers).toBeLessThanOrEqual(1)
 }
 
 describe('a wait', () => {
