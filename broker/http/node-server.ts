@@ -20,6 +20,8 @@ const CHECK_INTERVAL_MS = 1_000
 export interface NodeServerOptions {
   readonly headersMsMax: number
   readonly keepAliveMsMax: number
+  /** A client that takes no byte of its answer for so long is cut. */
+  readonly stalledMsMax: number
   readonly onMalformed: () => void
 }
 
@@ -39,9 +41,22 @@ export function createNodeServer(listener: RequestListener, options: NodeServerO
     listener,
   )
   holdContinue(server)
+  cutStalled(server, options.stalledMsMax)
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     if (error.code !== 'ECONNRESET' && error.code !== 'EPIPE') options.onMalformed()
     refuseMalformed(error, socket as Socket)
   })
   return server
+}
+
+/**
+ * Cuts who does not read: what waits for them is memory. Who waits for us (a long poll) has nothing to
+ * read and stays. Node asks the same listener about connections kept for a next request; those that had
+ * no answer yet have `headersMsMax`.
+ */
+function cutStalled(server: Server, stalledMsMax: number): void {
+  server.setTimeout(stalledMsMax, (socket: Socket & { _httpMessage?: unknown }) => {
+    const isKept = !socket._httpMessage && socket.bytesWritten > 0
+    if (isKept || socket.writableLength > 0) socket.destroy()
+  })
 }

@@ -30,6 +30,8 @@ export interface FetchRequest {
   readonly signal?: AbortSignal | undefined
   /** Where the batches are read into; see `ReadWish`. */
   readonly allocate?: ReadWish['allocate']
+  /** All that was allocated so far is let go: the request waits for more first. */
+  readonly letGo?: () => void
 }
 
 /** One per partition asked for, in the order asked. */

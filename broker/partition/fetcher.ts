@@ -98,6 +98,7 @@ export class Fetcher {
     const { purgatory, clock } = this.#options
     let counted = totalBytes(parts)
     for (const part of parts) part.bytes = NOTHING
+    request.letGo?.()
     for (;;) {
       const isSatisfied = await purgatory.wait({
         waitMs: deadlineMs - clock.monotonicMs(),
@@ -139,7 +140,10 @@ async function readPart(part: Part, share: ReadWish, roomBytes: number): Promise
     part.bytes = read.bytes
     part.nextOffset = read.nextOffset
   } catch (error) {
-    part.error = apiErrorFrom(error)
+    const refusal = apiErrorFrom(error)
+    // No memory for the answer (`allocate`): that is about the request, not about the partition.
+    if (refusal.code === 'BROKER_BUSY') throw refusal
+    part.error = refusal
   }
 }
 

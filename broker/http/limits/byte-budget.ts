@@ -3,6 +3,7 @@
  * waiting would hold a connection for each that waits.
  */
 
+import type { ServerResponse } from 'node:http'
 import { ApiError } from '../../../client/api/errors.ts'
 
 /** After this long a client may try again; requests are short, so room comes soon. */
@@ -64,8 +65,29 @@ export class HeldBytes {
     this.#bytes = bytes
   }
 
+  /** Holds exactly `bytes` from now on; throws BROKER_BUSY when there is no room, and holds what it held. */
+  resize(bytes: number): void {
+    if (bytes < this.#bytes) {
+      this.#budget.give(this.#bytes - bytes)
+      this.#bytes = bytes
+    } else this.growTo(bytes)
+  }
+
   release(): void {
     this.#budget.give(this.#bytes)
     this.#bytes = 0
   }
+}
+
+/** Releases `held` when the answer has been sent, or can not be any more. */
+export function heldUntilSent(response: ServerResponse, held: HeldBytes): void {
+  const { socket } = response.req
+  const release = () => {
+    socket.off('close', release)
+    response.off('close', release)
+    held.release()
+  }
+  // An answer that stands behind others of its connection hears nothing of the connection's end.
+  socket.once('close', release)
+  response.once('close', release)
 }

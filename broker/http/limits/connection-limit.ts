@@ -48,6 +48,8 @@ export class ConnectionLimit {
       )
       return
     }
+    // Each request of a pipeline may want to know when its connection ends.
+    socket.setMaxListeners(0)
     this.#open.add(socket)
     socket.once('close', () => this.#open.delete(socket))
   }

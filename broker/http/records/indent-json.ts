@@ -3,9 +3,17 @@
  * that numbers and strings stay as they were stored; parsing and printing would not keep them.
  */
 
+import { ApiError } from '../../../client/api/errors.ts'
+
+/** Brackets nested 128 deep become a hundred times as long: a page of them would not fit into a string. */
+const INDENTED_CHARACTERS_MAX = 64 * 1024 * 1024
+
 const INDENT = '  '
 
-/** `text` is well-formed JSON without white space between tokens at its own levels, or with any. */
+/**
+ * `text` is well-formed JSON without white space between tokens at its own levels, or with any. Throws
+ * INVALID_REQUEST for one that would become too long.
+ */
 export function indentJson(text: string): string {
   let out = ''
   let depth = 0
@@ -22,6 +30,7 @@ export function indentJson(text: string): string {
       continue
     }
     at++
+    if (out.length > INDENTED_CHARACTERS_MAX) throw tooLong()
     if (character === '{' || character === '[') {
       const next = nextToken(text, at)
       const closing = character === '{' ? '}' : ']'
@@ -44,6 +53,13 @@ export function indentJson(text: string): string {
     else if (!isSpace(character)) out += character
   }
   return `${out}\n`
+}
+
+function tooLong(): ApiError {
+  return new ApiError(
+    'INVALID_REQUEST',
+    `with pretty=true this becomes longer than ${INDENTED_CHARACTERS_MAX} characters; leave it out, or ask for less (limit=, maxBytes=)`,
+  )
 }
 
 function endOfString(text: string, start: number): number {

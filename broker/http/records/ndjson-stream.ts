@@ -27,6 +27,8 @@ export interface NdjsonOptions {
   readonly raw: RawReplyOptions
   /** Aborted when the client is gone or the broker stops. */
   readonly signal: AbortSignal
+  /** Told how much memory the stream takes; throws where that is too much. */
+  readonly hold: (bytes: number) => void
 }
 
 /** Sends the stream. Rejects, with nothing sent, for what can still be said as a problem. */
@@ -39,8 +41,13 @@ export async function sendNdjson(options: NdjsonOptions): Promise<void> {
     await partition.waitForAppend(from, plan.waitMs, signal)
   }
   const upTo = Math.min(end, partition.highWatermark)
-  const { maxDecompressedBytes } = options
-  const scan = new RecordScan({ partition, from, filter: plan.filter, maxDecompressedBytes })
+  const scan = new RecordScan({
+    partition,
+    from,
+    filter: plan.filter,
+    maxDecompressedBytes: options.maxDecompressedBytes,
+    hold: (bytes) => options.hold(bytes + 2 * SEND_BYTES),
+  })
   // Whatever is wrong with the first batch is found before the head is sent.
   const hasRecords = await scan.nextBatch(upTo)
   const raw = new RawReply(options.reply, 200, { 'content-type': NDJSON_TYPE }, options.raw)

@@ -17,6 +17,8 @@ import { isText } from './value-kind.ts'
 /** What collects the records of a page and becomes its body. */
 export interface PageBody {
   add(cursor: RecordCursor): void
+  /** Memory it takes, about. */
+  readonly sizeBytes: number
   finish(place: PagePlace): Buffer
 }
 
@@ -39,6 +41,8 @@ export interface PageOptions {
   readonly maxDecompressedBytes: number
   /** Aborted when nobody waits for the page any more: it is then given as it is. */
   readonly signal: AbortSignal
+  /** Told how much memory the page takes with all it is made from; throws where that is too much. */
+  readonly hold: (bytes: number) => void
 }
 
 export async function readPage(options: PageOptions): Promise<Page> {
@@ -51,6 +55,7 @@ export async function readPage(options: PageOptions): Promise<Page> {
     from: await startOffset(partition, plan, now),
     filter: plan.filter,
     maxDecompressedBytes: options.maxDecompressedBytes,
+    hold: (bytes) => options.hold(bytes + body.sizeBytes),
   })
   let count = 0
   for (;;) {
@@ -109,6 +114,10 @@ export class JsonPage implements PageBody {
     this.#writer.ascii('{"records":[')
   }
 
+  get sizeBytes(): number {
+    return this.#writer.length
+  }
+
   add(cursor: RecordCursor): void {
     const before = this.#writer.length
     if (!this.#isFirst) this.#writer.ascii(',')
@@ -129,17 +138,31 @@ export class JsonPage implements PageBody {
   }
 }
 
+/** What V8 takes for the objects of a record, and for each of its headers, about. */
+const RECORD_OBJECT_BYTES = 400
+const HEADER_OBJECT_BYTES = 300
+
 /** A page in MessagePack: keys, values and header values are the bytes themselves. */
 export class MsgpackPage implements PageBody {
   readonly #partition: number
   readonly #records: object[] = []
+  #contentBytes = 0
+  #lastBytes: Buffer | undefined
 
   constructor(partition: number) {
     this.#partition = partition
   }
 
+  get sizeBytes(): number {
+    return this.#contentBytes
+  }
+
   add(cursor: RecordCursor): void {
     this.#records.push(msgpackRecord(this.#partition, cursor))
+    // Its keys and values are views that keep the bytes of their batch.
+    if (cursor.bytes !== this.#lastBytes) this.#contentBytes += cursor.bytes.length
+    this.#lastBytes = cursor.bytes
+    this.#contentBytes += RECORD_OBJECT_BYTES + cursor.headerCount * HEADER_OBJECT_BYTES
   }
 
   finish(place: PagePlace): Buffer {

@@ -5,6 +5,7 @@
  */
 
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyReply } from 'fastify'
 
 export interface RawReplyOptions {
@@ -16,6 +17,7 @@ export interface RawReplyOptions {
 
 export class RawReply {
   readonly #response: ServerResponse
+  readonly #socket: Socket
   /** Who waits for the reader. */
   #onFree: (() => void) | undefined
   #isSent = false
@@ -30,6 +32,7 @@ export class RawReply {
     reply.hijack()
     const response = reply.raw
     this.#response = response
+    this.#socket = response.req.socket
     for (const [name, value] of Object.entries(reply.getHeaders())) {
       if (value !== undefined) response.setHeader(name, value)
     }
@@ -41,6 +44,9 @@ export class RawReply {
     })
     const free = () => this.#free()
     response.on('drain', free).on('error', free).on('close', free)
+    // An answer that stands behind others of its connection hears nothing of the connection's end.
+    this.#socket.once('close', free)
+    response.once('close', () => this.#socket.off('close', free))
   }
 
   /** True once the system has taken every byte: what they were written from is ours again. */
@@ -50,12 +56,12 @@ export class RawReply {
 
   /** True when nobody reads any more. */
   get isGone(): boolean {
-    return this.#response.destroyed
+    return this.#response.destroyed || this.#socket.destroyed
   }
 
   /** Writes; resolves when there is room for more, or nobody reads any more (`isGone`). */
   write(bytes: Buffer): Promise<void> | undefined {
-    if (this.#response.destroyed || this.#response.write(bytes)) return undefined
+    if (this.isGone || this.#response.write(bytes)) return undefined
     return new Promise((resolve) => {
       this.#onFree = resolve
     })
@@ -71,7 +77,7 @@ export class RawReply {
   /** Ends the answer; resolves when the system has all of it, or nobody reads any more. */
   end(): Promise<void> {
     const response = this.#response
-    if (response.destroyed) return Promise.resolve()
+    if (this.isGone) return Promise.resolve()
     return new Promise((resolve) => {
       this.#onFree = resolve
       response.once('finish', () => {

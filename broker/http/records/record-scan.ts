@@ -18,13 +18,18 @@ export interface ScanOptions {
   readonly from: number
   readonly filter: RecordFilter | undefined
   readonly maxDecompressedBytes: number
+  /** Told how much memory the scan takes, before it reads and after; throws where that is too much. */
+  readonly hold: (bytes: number) => void
 }
+
+const NOTHING = Buffer.alloc(0)
 
 export class RecordScan {
   readonly #partition: Partition
   readonly #filter: RecordFilter | undefined
   readonly #maxDecompressedBytes: number
-  #piece: Buffer = Buffer.alloc(0)
+  readonly #hold: (bytes: number) => void
+  #piece: Buffer = NOTHING
   #at = 0
   #cursor: RecordCursor | undefined
   /** The offset after the batch that `#cursor` is in. */
@@ -40,6 +45,7 @@ export class RecordScan {
     this.#partition = options.partition
     this.#filter = options.filter
     this.#maxDecompressedBytes = options.maxDecompressedBytes
+    this.#hold = options.hold
     this.nextOffset = options.from
   }
 
@@ -48,11 +54,18 @@ export class RecordScan {
    * when there is none below `upTo`. Throws ApiError OFFSET_OUT_OF_RANGE, and the engine's errors.
    */
   async nextBatch(upTo: number): Promise<boolean> {
+    this.#cursor = undefined
     while (this.nextOffset < upTo && !this.#isStopped) {
       if (this.#at === this.#piece.length) {
+        this.#piece = NOTHING
+        this.#at = 0
         const read = await this.#partition.read(this.nextOffset, {
           maxBytes: PIECE_BYTES,
           upTo: toOffset(upTo),
+          allocate: (bytes) => {
+            this.#hold(bytes)
+            return Buffer.allocUnsafeSlow(bytes)
+          },
         })
         if (read.bytes.length === 0) {
           this.nextOffset = Math.max(this.nextOffset, read.nextOffset)
@@ -63,6 +76,10 @@ export class RecordScan {
       }
       if (this.#beginBatch()) return true
     }
+    // Whoever waits for more holds nothing meanwhile.
+    if (this.#at === this.#piece.length) this.#piece = NOTHING
+    this.#at = Math.min(this.#at, this.#piece.length)
+    this.#hold(this.#piece.length)
     return false
   }
 
@@ -102,8 +119,12 @@ export class RecordScan {
       this.nextOffset = Math.max(this.nextOffset, batch.nextOffset as Offset)
       return false
     }
-    this.#cursor = new RecordCursor(batch, { maxDecompressedBytes: this.#maxDecompressedBytes })
-    this.scannedBytes += this.#cursor.bytes.length
+    const cursor = new RecordCursor(batch, { maxDecompressedBytes: this.#maxDecompressedBytes })
+    // Of a batch that is not compressed the cursor looks at the piece itself.
+    const ownBytes = batch.compression === 'none' ? 0 : cursor.bytes.length
+    this.#hold(this.#piece.length + ownBytes)
+    this.#cursor = cursor
+    this.scannedBytes += cursor.bytes.length
     return true
   }
 }

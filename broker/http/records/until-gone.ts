@@ -10,12 +10,16 @@ export async function untilGone<Result>(
 ): Promise<Result> {
   const gone = new AbortController()
   const abort = () => gone.abort()
+  // One that stands behind others of its connection hears nothing of the connection's end.
+  const { socket } = response.req
+  socket.on('close', abort)
   response.on('close', abort)
   closing.addEventListener('abort', abort)
-  if (closing.aborted) abort()
+  if (closing.aborted || socket.destroyed) abort()
   try {
     return await work(gone.signal)
   } finally {
+    socket.off('close', abort)
     response.off('close', abort)
     closing.removeEventListener('abort', abort)
   }

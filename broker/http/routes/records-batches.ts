@@ -129,8 +129,17 @@ function registerFetchBatches(
       }
       const wish = check.passes(frame.envelope)
       refuseReplicaFields(wish)
+      const envelopeBytes = held.bytes
+      const memory = {
+        // Held before it is read: a hundred readers at once are to be refused, not to be found out.
+        allocate: (bytes: number) => {
+          held.growTo(held.bytes + bytes)
+          return buffers.take(bytes)
+        },
+        letGo: () => held.resize(envelopeBytes),
+      }
       const fetched = await untilGone(reply.raw, app.face.closing, (signal) =>
-        context.replicas.fetch({ ...wish, signal, allocate: (bytes) => buffers.take(bytes) }),
+        context.replicas.fetch({ ...wish, ...memory, signal }),
       )
       await sendFetched(call, fetched, held)
     } finally {

@@ -17,6 +17,7 @@ import type { RecordCursor } from '../../../storage/record/batch-reader.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { Partition } from '../../partition/partition.ts'
 import { type Answer, addRoute, type Call } from '../add-route.ts'
+import { HeldBytes, heldUntilSent } from '../limits/byte-budget.ts'
 import { packMsgpack } from '../records/batch-frame.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import { indentJson } from '../records/indent-json.ts'
@@ -28,7 +29,7 @@ import {
   TIMESTAMP_HEADER,
 } from '../records/raw-headers.ts'
 import { contentOf, safetyHeaders } from '../records/record-content.ts'
-import { RecordScan } from '../records/record-scan.ts'
+import { RecordScan, type ScanOptions } from '../records/record-scan.ts'
 import { RecordView } from '../records/record-view.ts'
 
 type OneCall = Call<typeof ROUTES.readRecord>
@@ -51,7 +52,13 @@ export function registerReadOne(app: FastifyInstance, context: BrokerContext): v
       if (isCached(request.headers['if-none-match'], caching.etag!)) {
         return { status: 304, headers: caching }
       }
-      const record = await readOne(partition, params.offset, context.settings.decompressedBytesMax)
+      const held = new HeldBytes(app.face.queuedBytes)
+      // What is read stays held until the connection has taken the answer, or is no more.
+      heldUntilSent(call.reply.raw, held)
+      const record = await readOne(partition, params.offset, {
+        maxDecompressedBytes: context.settings.decompressedBytesMax,
+        hold: (bytes) => held.resize(bytes),
+      })
       const answer =
         type === BYTES_TYPE ? rawAnswer(partition, record, call) : shown(call, type, record)
       return { ...answer, headers: { ...answer.headers, ...caching } }
@@ -75,9 +82,9 @@ function checkPresent(partition: Partition, offset: number): void {
 async function readOne(
   partition: Partition,
   offset: number,
-  maxDecompressedBytes: number,
+  limits: Pick<ScanOptions, 'maxDecompressedBytes' | 'hold'>,
 ): Promise<RecordCursor> {
-  const scan = new RecordScan({ partition, from: offset, filter: undefined, maxDecompressedBytes })
+  const scan = new RecordScan({ partition, from: offset, filter: undefined, ...limits })
   if (await scan.nextBatch(offset + 1)) {
     const record = scan.nextRecord(offset + 1)
     if (record?.offset === offset) return record

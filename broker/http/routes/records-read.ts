@@ -14,10 +14,12 @@ import {
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { Partition } from '../../partition/partition.ts'
-import { type Answer, addRoute, type Call, queryTextOf } from '../add-route.ts'
+import { addRoute, type Call, queryTextOf } from '../add-route.ts'
+import { HeldBytes } from '../limits/byte-budget.ts'
 import { indentJson } from '../records/indent-json.ts'
 import { sendNdjson } from '../records/ndjson-stream.ts'
 import { JsonPage, MsgpackPage, readPage } from '../records/page.ts'
+import { RawReply } from '../records/raw-reply.ts'
 import { type ReadPlan, readPlan } from '../records/read-plan.ts'
 import { untilGone } from '../records/until-gone.ts'
 
@@ -26,20 +28,34 @@ type ReadCall = Call<typeof ROUTES.readPartition>
 export function registerRead(app: FastifyInstance, context: BrokerContext): void {
   const { settings, clock } = context
   const maxDecompressedBytes = settings.decompressedBytesMax
+  const rawOptions = () => ({
+    stalledMsMax: settings.streamStalledMsMax,
+    isClosing: app.face.closing.aborted,
+  })
 
-  const page = async (call: ReadCall, partition: Partition, plan: ReadPlan): Promise<Answer> => {
+  const page = async (call: ReadCall, partition: Partition, plan: ReadPlan): Promise<undefined> => {
     const isMsgpack = call.answerType === MSGPACK_TYPE
     const number = partition.partition
     const body = isMsgpack ? new MsgpackPage(number) : new JsonPage(number, plan)
-    const read = await untilGone(call.reply.raw, app.face.closing, (signal) =>
-      readPage({ partition, plan, body, clock, maxDecompressedBytes, signal }),
-    )
-    const isPretty = call.query.pretty === true && !isMsgpack
-    return {
-      contentType: isMsgpack ? MSGPACK_TYPE : JSON_TYPE,
-      headers: { link: `<${nextPage(call.request.raw.url ?? '', read.nextOffset)}>; rel="next"` },
-      payload: isPretty ? indentJson(read.body.toString()) : read.body,
+    const held = new HeldBytes(app.face.queuedBytes)
+    const hold = (bytes: number) => held.resize(bytes)
+    try {
+      const read = await untilGone(call.reply.raw, app.face.closing, (signal) =>
+        readPage({ partition, plan, body, clock, maxDecompressedBytes, signal, hold }),
+      )
+      const isPretty = call.query.pretty === true && !isMsgpack
+      const payload = isPretty ? Buffer.from(indentJson(read.body.toString())) : read.body
+      held.resize(payload.length)
+      const headers = {
+        'content-type': isMsgpack ? MSGPACK_TYPE : JSON_TYPE,
+        'content-length': payload.length,
+        link: `<${nextPage(call.request.raw.url ?? '', read.nextOffset)}>; rel="next"`,
+      }
+      await new RawReply(call.reply, 200, headers, rawOptions()).endWith([payload])
+    } finally {
+      held.release()
     }
+    return undefined
   }
 
   const stream = async (
@@ -49,15 +65,15 @@ export function registerRead(app: FastifyInstance, context: BrokerContext): void
   ): Promise<undefined> => {
     const { reply } = call
     const free = app.face.waiting.take()
+    const held = new HeldBytes(app.face.queuedBytes)
+    const hold = (bytes: number) => held.resize(bytes)
     try {
-      const raw = {
-        stalledMsMax: settings.streamStalledMsMax,
-        isClosing: app.face.closing.aborted,
-      }
+      const raw = rawOptions()
       await untilGone(reply.raw, app.face.closing, (signal) =>
-        sendNdjson({ partition, plan, reply, clock, maxDecompressedBytes, raw, signal }),
+        sendNdjson({ partition, plan, reply, clock, maxDecompressedBytes, raw, signal, hold }),
       )
     } finally {
+      held.release()
       free()
     }
     return undefined
