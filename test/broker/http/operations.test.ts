@@ -70,9 +70,8 @@ test('metrics count what clients append, a repeat not again, and how long syncs 
   const value = async (name: string) =>
     Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(await text('/metrics'))?.[1])
   const before = await value('spool_appended_records_total')
-  const { producerId } = await (
-    await fetch(`${broker.url}/v1/producers`, { method: 'POST' })
-  ).json()
+  const reply = await fetch(`${broker.url}/v1/producers`, { method: 'POST' })
+  const { producerId } = (await reply.json()) as { producerId: number }
   const once = () =>
     fetch(`${broker.url}/v1/topics/there/records?partition=0`, {
       method: 'POST',
