@@ -17,6 +17,8 @@ const SETTINGS: EngineSettings = {
   producerIdsPerPartitionMax: 1_000,
   openFilesMax: 50,
   retentionCheckIntervalMs: 2_000,
+  // Single batches on the spot, groups of several by a thread: both ways are tried in every run.
+  smallWriteBytesMax: 400,
 }
 
 export function openEngine(
