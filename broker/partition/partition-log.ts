@@ -1,31 +1,10 @@
 /** What a partition needs of its log: the part of the engine's `Log` that the broker uses, and a test can stand in for. */
 
 import type { LogConfig } from '../../storage/config.ts'
+import type { LogRead } from '../../storage/log/log.ts'
+import type { LogAppend } from '../../storage/log/log-append.ts'
 import type { ReadWish } from '../../storage/log/log-reader.ts'
 import type { Offset } from '../../storage/record/offsets.ts'
-
-/** The answer to an append: order is fixed when it returns, durability is the promise. */
-export interface LogAppend {
-  readonly baseOffset: Offset
-  readonly lastOffset: Offset
-  /** -1 where records keep the time they were sent with. */
-  readonly logAppendTime: number
-  /** True for a repeat of an idempotent producer's batch: the offsets are those of the first. */
-  readonly duplicate: boolean
-  /** What `acknowledged` will mean. */
-  readonly durability: 'written' | 'flushed'
-  /** Rejects with a StorageError that has its outcome set. */
-  readonly acknowledged: Promise<void>
-}
-
-export interface LogRead {
-  /** Whole batches, the first of which contains the offset asked for; empty at the end. */
-  readonly bytes: Buffer
-  /** The offset after the last batch in `bytes`, or the one asked for when there is none. */
-  readonly nextOffset: Offset
-  readonly logStartOffset: Offset
-  readonly highWatermark: Offset
-}
 
 export interface PartitionLog {
   readonly topicId: string

@@ -26,6 +26,8 @@ export interface DirectoryLock {
 /** SQLite's result codes (sqlite.org/rescode.html). */
 const SQLITE_BUSY = 5
 const SQLITE_LOCKED = 6
+const SQLITE_READONLY = 8
+const SQLITE_CANTOPEN = 14
 
 /** The lock on a real disk. */
 export const sqliteDirectoryLock: DirectoryLock = {
@@ -58,6 +60,13 @@ function refusal(directory: string, path: string, cause: unknown): StorageError 
     return lockedError(directory, cause)
   }
   const reason = cause instanceof Error ? cause.message : String(cause)
+  if (code !== undefined && [SQLITE_READONLY, SQLITE_CANTOPEN].includes(code & 0xff)) {
+    return new StorageError(
+      'KAFKA_STORAGE_ERROR',
+      `data directory ${directory} can not be written: ${reason}`,
+      { values: { directory }, cause },
+    )
+  }
   return new StorageError(
     'KAFKA_STORAGE_ERROR',
     `the lock ${path} can not be taken: ${reason}. It holds no data: if no broker uses the directory, remove it`,

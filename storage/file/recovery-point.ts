@@ -23,14 +23,13 @@
  * | zeros             | to 512 | |
  */
 
-import assert from 'node:assert'
 import { StorageError } from '../errors.ts'
 import { crc32c } from '../record/crc32c.ts'
 import { readInt64, writeInt64 } from '../record/int64.ts'
 import { type Offset, type Position, toOffset, toPosition } from '../record/offsets.ts'
 import { fileErrorCode } from './file-system.ts'
-import { isTopicId } from './names.ts'
 import type { LazyFile, OpenFiles } from './open-files.ts'
+import { TOPIC_ID_BYTES, topicIdFromBytes, topicIdToBytes } from './topic-id.ts'
 
 export interface RecoveryPoint {
   /** UUID, 36 characters, lower case. */
@@ -53,7 +52,6 @@ const SLOT_VERSION = 1
 const VERSION_AT = 0
 const VERSION_BYTES = 2
 const TOPIC_ID_AT = VERSION_AT + VERSION_BYTES
-const TOPIC_ID_BYTES = 16
 const SEGMENT_BASE_OFFSET_AT = TOPIC_ID_AT + TOPIC_ID_BYTES
 const POSITION_AT = SEGMENT_BASE_OFFSET_AT + 8
 const FLUSHED_OFFSET_AT = POSITION_AT + 8
@@ -91,15 +89,6 @@ function writeSlot(
   writeInt64(target, point.counter, COUNTER_AT)
   target.writeUInt8(point.isRelaxed ? 1 : 0, IS_RELAXED_AT)
   target.writeUInt32BE(crc32c(target.subarray(0, CRC_AT)), CRC_AT)
-}
-
-function topicIdToBytes(topicId: string): Buffer {
-  assert(isTopicId(topicId), 'a topic id is a UUID of 36 lower case characters')
-  return Buffer.from(topicId.replaceAll('-', ''), 'hex')
-}
-
-function topicIdFromBytes(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
 /** The 512 bytes of one slot. */

@@ -15,6 +15,7 @@
  */
 
 import { StorageError } from '../errors.ts'
+import { TOPIC_ID_BYTES, topicIdFromBytes, topicIdToBytes } from '../file/topic-id.ts'
 import { crc32c } from '../record/crc32c.ts'
 import { readInt64, writeInt64 } from '../record/int64.ts'
 import { type Offset, toOffset } from '../record/offsets.ts'
@@ -23,7 +24,7 @@ const MAGIC = Buffer.from('SPOOLLEP', 'latin1')
 const VERSION = 1
 export const EPOCH_HEADER_BYTES = MAGIC.length + 4 + 4
 
-const PARTITION_AT = 16
+const PARTITION_AT = TOPIC_ID_BYTES
 const EPOCH_AT = PARTITION_AT + 4
 const START_OFFSET_AT = EPOCH_AT + 4
 const RAISE_AT = START_OFFSET_AT + 8
@@ -68,7 +69,7 @@ export function encodeRaise(raise: number, entries: readonly EpochEntry[]): Buff
   for (const [index, entry] of entries.entries()) {
     const at = index * EPOCH_ENTRY_BYTES
     const slot = bytes.subarray(at, at + EPOCH_ENTRY_BYTES)
-    slot.write(entry.topicId.replaceAll('-', ''), 0, 'hex')
+    topicIdToBytes(entry.topicId).copy(slot)
     slot.writeUInt32BE(entry.partition, PARTITION_AT)
     slot.writeUInt32BE(entry.epoch, EPOCH_AT)
     writeInt64(slot, entry.startOffset, START_OFFSET_AT)
@@ -119,9 +120,8 @@ function decodeEntry(
   const slot = bytes.subarray(at, at + EPOCH_ENTRY_BYTES)
   if (slot.length < EPOCH_ENTRY_BYTES) return undefined
   if (slot.readUInt32BE(CRC_AT) !== crc32c(slot.subarray(0, CRC_AT))) return undefined
-  const hex = slot.toString('hex', 0, PARTITION_AT)
   const entry = {
-    topicId: hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5'),
+    topicId: topicIdFromBytes(slot.subarray(0, PARTITION_AT)),
     partition: slot.readUInt32BE(PARTITION_AT),
     epoch: slot.readUInt32BE(EPOCH_AT),
     startOffset: toOffset(readInt64(slot, START_OFFSET_AT)),

@@ -3,9 +3,11 @@
  * is flushed until the test says so. Not a model of the engine; only of the door a partition uses.
  */
 
-import type { LogAppend, LogRead, PartitionLog } from '../../../broker/partition/partition-log.ts'
+import type { PartitionLog } from '../../../broker/partition/partition-log.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../../storage/config.ts'
 import { StorageError } from '../../../storage/errors.ts'
+import type { LogRead } from '../../../storage/log/log.ts'
+import type { LogAppend } from '../../../storage/log/log-append.ts'
 import { type Offset, toOffset } from '../../../storage/record/offsets.ts'
 
 export class MemoryLog implements PartitionLog {
