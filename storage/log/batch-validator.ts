@@ -12,6 +12,7 @@
 import type { TimestampType } from '../config.ts'
 import { type Outcome, StorageError, type StorageErrorCode } from '../errors.ts'
 import { decompress } from '../record/compression.ts'
+import { release } from '../record/native-memory.ts'
 import {
   DELETE_HORIZON_BIT,
   LOG_OVERHEAD_BYTES,
@@ -77,7 +78,14 @@ export function validateProducedBatch(buffer: Buffer, limits: BatchLimits): Vali
   try {
     const batch = checkHeader(buffer, limits)
     const records = recordBytes(batch, limits)
-    const range = checkRecords(records, batch, limits)
+    const decompressedBytes = records.length
+    let range: TimestampRange
+    try {
+      range = checkRecords(records, batch, limits)
+    } finally {
+      // Many batches in a row leave the collector no time to notice.
+      if (batch.compression !== 'none' && records.buffer !== scratch?.buffer) release(records)
+    }
     if (limits.timestampType === 'LogAppendTime') {
       batch.setLogAppendTime(limits.now)
     } else {
@@ -85,7 +93,7 @@ export function validateProducedBatch(buffer: Buffer, limits: BatchLimits): Vali
       // Some producers (sarama until 2025) leave it at -1, and time look-ups depend on it.
       if (batch.maxTimestamp !== range.max) batch.setMaxTimestamp(range.max)
     }
-    return { batch, recordCount: batch.recordCount, decompressedBytes: records.length }
+    return { batch, recordCount: batch.recordCount, decompressedBytes }
   } catch (error) {
     throw error instanceof StorageError ? withOutcome(error, 'refused') : error
   }

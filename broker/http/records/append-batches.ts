@@ -1,9 +1,10 @@
 /**
  * Appends the batches of one request and waits for what its `acks` ask. All are handed to their logs in
- * one go, before anything is awaited, so that their order is the order of arrival; each has its own
- * fate. What a client is told of the fates is its route's.
+ * one go, before any acknowledgement is awaited, so that their order is the order of arrival; each has its
+ * own fate. What a client is told of the fates is its route's.
  */
 
+import { setImmediate } from 'node:timers/promises'
 import { ApiError, apiErrorFrom, type FailureOutcome } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
 import { Deadlines } from '../../partition/deadlines.ts'
@@ -48,19 +49,35 @@ interface BegunBatch {
   readonly append: PartitionAppend
 }
 
+/**
+ * After so long everybody else has a turn. Requests of honest size never get there; one of 32 MiB can
+ * hold ten thousand batches of which each decompresses to 64 MiB, and would stop the broker for minutes.
+ */
+const TURN_MS_MAX = 50
+
 export class BatchAppender {
   readonly #replicas: ReplicaManager
+  readonly #clock: Clock
   readonly #deadlines: Deadlines
 
   constructor(replicas: ReplicaManager, clock: Clock) {
     this.#replicas = replicas
+    this.#clock = clock
     this.#deadlines = new Deadlines(clock)
   }
 
   /** The fates of the batches, in their order. Never rejects. */
-  append(batches: readonly BatchToAppend[], wish: AppendWish): Promise<BatchFate[]> {
-    const begun = batches.map((batch) => this.#begin(batch, wish))
-    return Promise.all(begun.map((batch) => this.#settle(batch, wish)))
+  async append(batches: readonly BatchToAppend[], wish: AppendWish): Promise<BatchFate[]> {
+    const fates: Promise<BatchFate>[] = []
+    let turnEndsMs = this.#clock.monotonicMs() + TURN_MS_MAX
+    for (const batch of batches) {
+      if (this.#clock.monotonicMs() > turnEndsMs) {
+        await setImmediate()
+        turnEndsMs = this.#clock.monotonicMs() + TURN_MS_MAX
+      }
+      fates.push(this.#settle(this.#begin(batch, wish), wish))
+    }
+    return Promise.all(fates)
   }
 
   /** As `append`, of one. */
