@@ -108,7 +108,7 @@ export const BROKER_SETTINGS: {
     default: 256 * MIB,
     min: MIB,
     max: 64 * GIB,
-    sentence: 'Bytes of request bodies and unwritten records held in memory; beyond it 429.',
+    sentence: 'Bytes of request bodies and unwritten records held in memory; beyond it 503.',
   },
   httpBodyBytesMax: {
     kind: 'number',
@@ -256,7 +256,8 @@ export const BROKER_SETTINGS: {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Idempotent producers one partition remembers; a further new one is refused.',
+    sentence:
+      'Idempotent producers one partition remembers; beyond it the one that has appended nothing for longest is forgotten, and a late repeat of its would be appended again.',
   },
   appendGroupBytesMax: {
     kind: 'number',
