@@ -81,17 +81,21 @@ export function describeConfig(set: ConfigValues, brokerDefaults: ConfigValues):
   }))
 }
 
-/** The keys whose value after defaults differs, each with both values: what a 409 names. */
+/**
+ * The keys of `wanted` whose value in force is another one, each with both values: what a 409 names. Keys
+ * that `wanted` does not have are not compared.
+ */
 export function configDifferences(
   wanted: ConfigValues,
   actual: ConfigValues,
   brokerDefaults: ConfigValues,
 ): { key: string; wanted: number | string; actual: number | string }[] {
-  return TOPIC_SETTINGS.map((setting) => ({
-    key: setting.key,
-    wanted: effective(setting, wanted, brokerDefaults),
-    actual: effective(setting, actual, brokerDefaults),
-  })).filter((entry) => entry.wanted !== entry.actual)
+  return TOPIC_SETTINGS.flatMap((setting) => {
+    const value = wanted[setting.key]
+    const inForce = effective(setting, actual, brokerDefaults)
+    if (value === undefined || value === inForce) return []
+    return [{ key: setting.key, wanted: value, actual: inForce }]
+  })
 }
 
 function effective(setting: TopicSetting, set: ConfigValues, brokerDefaults: ConfigValues) {

@@ -127,7 +127,8 @@ export class TopicService {
   }
 
   /**
-   * Creates the topic, or finds it as asked for: what the request does not say is not compared.
+   * Creates the topic, or finds it as asked for: fields and settings that the request does not name are
+   * not compared.
    *
    * @throws as `create`; TOPIC_ALREADY_EXISTS names the differences, also as `differences`.
    */

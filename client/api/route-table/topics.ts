@@ -81,7 +81,8 @@ export const TOPIC_ROUTES = {
     operationId: 'putTopic',
     tag: 'Topics',
     summary: 'Create a topic, or confirm that it is there as described',
-    description: '409 names what differs. Settings that are not named are not compared.',
+    description:
+      '409 names what differs. Fields and settings that the request does not name are not compared.',
     params: { topic: TopicName },
     body: {
       kind: 'document',

@@ -77,11 +77,13 @@ describe('settings after defaults', () => {
     expect(sources.get('flush.messages')).toBe('default')
   })
 
-  test('are the same when a default is spelled out, and differ by what matters', () => {
+  test('are compared by what is in force, and only where they are named', () => {
     expect(configDifferences({ 'flush.messages': 1 }, {}, {})).toEqual([])
     expect(configDifferences({ 'flush.messages': 2 }, { 'segment.ms': 5_000 }, {})).toEqual([
-      { key: 'segment.ms', wanted: 604_800_000, actual: 5_000 },
       { key: 'flush.messages', wanted: 2, actual: 1 },
+    ])
+    expect(configDifferences({ 'segment.ms': 6_000 }, {}, { 'segment.ms': 5_000 })).toEqual([
+      { key: 'segment.ms', wanted: 6_000, actual: 5_000 },
     ])
   })
 })
