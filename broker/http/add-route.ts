@@ -24,6 +24,7 @@ import { renderJson, wantsPretty } from './error-reply.ts'
 import { parseStrictJson } from './json-body.ts'
 import { announcedLength, type BodyLimits, checkLength, readBody } from './limits/body-reader.ts'
 import { HeldBytes } from './limits/byte-budget.ts'
+import { withOutcome } from './records/append-batches.ts'
 import { Check, PathCheck, QueryCheck } from './validation.ts'
 
 /** The largest JSON document of an administrative route: far more than any topic's settings. */
@@ -67,6 +68,11 @@ export interface RouteHandlers<R extends Route> {
   readonly limits?: BodyLimits
   /** True: `Accept` is the route's own affair; `answerType` is then the first type it has. */
   readonly choosesType?: boolean
+  /**
+   * True: the route appends records, and each failure says its `outcome`. `handle` says it itself; what it
+   * leaves out is `unknown`.
+   */
+  readonly appends?: boolean
 }
 
 const CALL = Symbol('call')
@@ -87,7 +93,11 @@ export function addRoute<R extends Route>(
   app.route({
     method: route.hasHead ? ['GET', 'HEAD'] : route.method,
     url: route.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-    config: { isOpen: route.isOpen === true, template: route.path },
+    config: {
+      isOpen: route.isOpen === true,
+      template: route.path,
+      appends: handlers.appends === true,
+    },
     onRequest: (request, reply, done) => {
       try {
         const answerType = handlers.choosesType
@@ -120,6 +130,8 @@ export function addRoute<R extends Route>(
             : undefined
         const answer = await handlers.handle({ ...call, body: document as BodyOf<R> })
         if (answer !== undefined) await sendAnswer(answer, request, reply)
+      } catch (error) {
+        throw handlers.appends === true ? withOutcome(error, 'unknown') : error
       } finally {
         held.release()
       }

@@ -14,6 +14,7 @@ import { announcedLength } from './limits/body-reader.ts'
 import { awaitsContinue } from './limits/expect-continue.ts'
 import { LINGER_MS_MAX, lingerAfterReply } from './limits/lingering-close.ts'
 import { cleanText } from './limits/rate-limited-log.ts'
+import { withOutcome } from './records/append-batches.ts'
 
 /** True when the client asked for indented JSON; also where the query was never checked. */
 export function wantsPretty(url: string): boolean {
@@ -32,7 +33,7 @@ export function sendError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
-  const error = asApiError(thrown)
+  const error = outcomeSaid(asApiError(thrown), request)
   logError(context, thrown, error, request)
   if (reply.raw.headersSent) {
     reply.raw.destroy()
@@ -48,6 +49,14 @@ export function sendError(
   }
   reply.header('x-content-type-options', 'nosniff')
   reply.code(ERRORS[error.code].httpStatus).header('content-type', PROBLEM_TYPE).send(body)
+}
+
+/**
+ * Who appends is told the outcome whatever went wrong. An error that does not say it comes from the checks
+ * of the head, before anything was appended: those of the route itself do (`add-route.ts`).
+ */
+function outcomeSaid(error: ApiError, request: FastifyRequest): ApiError {
+  return configOf(request).appends === true ? withOutcome(error, 'refused') : error
 }
 
 /** Up to so much of a refused body is read and dropped, so that the connection can go on. */
@@ -88,6 +97,8 @@ export interface RouteConfig {
   readonly isOpen?: boolean
   /** The path as the table has it. */
   readonly template?: string
+  /** It appends records: its failures say their outcome. */
+  readonly appends?: boolean
 }
 
 export function configOf(request: FastifyRequest): RouteConfig {

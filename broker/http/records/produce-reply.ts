@@ -16,12 +16,14 @@ export function produceAnswer(
   topic: string,
   fates: readonly BatchFate[],
   records: RequestBatches,
+  isPretty: boolean,
 ): Answer {
   const failed = fates.filter((fate) => fate.error !== undefined)
   if (failed.length > 0) throw failure(fates, failed, records)
   const appended = fates as readonly AppendedBatch[]
   if (appended[0]!.inSyncReplicas < 0) return { status: 202 }
-  if (records.recordCount === 1) return oneRecord(topic, appended[0]!, records.timestampOf[0]!)
+  if (records.recordCount === 1 && !isPretty)
+    return oneRecord(topic, appended[0]!, records.timestampOf[0]!)
   const { durability, inSyncReplicas } = reached(appended)
   const reply: ProduceReply = {
     topic,

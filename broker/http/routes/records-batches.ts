@@ -4,7 +4,7 @@
  * be is the engine's; what is wrong with one is in its place in the answer and does not hold up others.
  */
 
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { ApiError } from '../../../client/api/errors.ts'
 import { BATCHES_TYPE } from '../../../client/api/media-types.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
@@ -20,7 +20,7 @@ import { type Answer, addRoute, type Call } from '../add-route.ts'
 import { type BodyLimits, checkLength, readBody } from '../limits/body-reader.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
 import { LargeBuffers } from '../limits/large-buffers.ts'
-import { BatchAppender, type BatchFate } from '../records/append-batches.ts'
+import { BatchAppender, type BatchFate, withOutcome } from '../records/append-batches.ts'
 import { ENVELOPE_BYTES_MAX, frameEnvelope, readFrame } from '../records/batch-frame.ts'
 import { RawReply } from '../records/raw-reply.ts'
 import { untilGone } from '../records/until-gone.ts'
@@ -44,14 +44,24 @@ function registerProduceBatches(
   const limits = bodyLimits(context, context.settings.httpBodyBytesMax, 'http.body.bytes.max')
   let appender: BatchAppender | undefined
 
-  const handle = async ({ request }: Call<ProduceRoute>): Promise<Answer> => {
-    const held = new HeldBytes(app.face.queuedBytes)
+  /** What a request brings, its envelope checked: nothing is appended before. */
+  const read = async (request: FastifyRequest, held: HeldBytes) => {
     try {
       const body = await readBody(request.raw, limits, held, context.clock, buffers)
       const { envelope, batches } = readFrame(body)
       const wish = check.passes(envelope)
+      return { body, wish, batches: sliced(wish, batches) }
+    } catch (error) {
+      throw withOutcome(error, 'refused')
+    }
+  }
+
+  const handle = async ({ request }: Call<ProduceRoute>): Promise<Answer> => {
+    const held = new HeldBytes(app.face.queuedBytes)
+    try {
+      const { body, wish, batches } = await read(request, held)
       appender ??= new BatchAppender(context.replicas, context.clock)
-      const fates = await appender.append(sliced(wish, batches), wish)
+      const fates = await appender.append(batches, wish)
       if (wish.acks !== 0 && fates.every(isSettled)) buffers.giveBack(body)
       const failed = fates.some((fate) => fate.error !== undefined)
       if (wish.acks === 0 && !failed) return { status: 202 }
@@ -62,6 +72,7 @@ function registerProduceBatches(
     }
   }
   addRoute(app, context, ROUTES.produceBatches, {
+    appends: true,
     before: ({ mediaType, request }) => {
       checkType(mediaType)
       checkLength(request.raw, limits)

@@ -13,7 +13,7 @@ import { refuseInternalTopic, unknownTopic } from '../../topics/topic-name.ts'
 import { type Answer, addRoute, type Call } from '../add-route.ts'
 import { announcedLength, type BodyLimits, checkLength, readBody } from '../limits/body-reader.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
-import { BatchAppender, type BatchFate } from '../records/append-batches.ts'
+import { BatchAppender, type BatchFate, withOutcome } from '../records/append-batches.ts'
 import { isUpload } from '../records/body-kind.ts'
 import { type ProducePlan, producePlan } from '../records/produce-plan.ts'
 import { produceAnswer } from '../records/produce-reply.ts'
@@ -58,8 +58,12 @@ export function registerProduce(app: FastifyInstance, context: BrokerContext): v
     ;(request as PlannedRequest)[PLAN] = plan
   }
 
-  const produce = async (plan: ProducePlan, { request }: ProduceCall): Promise<Answer> => {
-    const held = new HeldBytes(app.face.queuedBytes)
+  /** The records of a body that ends, read and checked whole: nothing is appended before. */
+  const recordsOf = async (
+    plan: ProducePlan,
+    request: FastifyRequest,
+    held: HeldBytes,
+  ): Promise<RequestBatches> => {
     try {
       const body = await readBody(request.raw, limits, held, clock)
       const records = new RequestBatches(plan, new RecordRules(plan.topic), {
@@ -68,8 +72,19 @@ export function registerProduce(app: FastifyInstance, context: BrokerContext): v
         now: clock.now(),
       })
       readRecords(plan, body, records)
+      return records
+    } catch (error) {
+      throw withOutcome(error, 'refused')
+    }
+  }
+
+  const produce = async (plan: ProducePlan, { request, query }: ProduceCall): Promise<Answer> => {
+    const held = new HeldBytes(app.face.queuedBytes)
+    try {
+      const records = await recordsOf(plan, request, held)
       appender ??= new BatchAppender(context.replicas, clock)
-      return produceAnswer(plan.topic.name, await appendAll(appender, plan, records), records)
+      const fates = await appendAll(appender, plan, records)
+      return produceAnswer(plan.topic.name, fates, records, query.pretty === true)
     } finally {
       held.release()
     }
@@ -89,6 +104,7 @@ export function registerProduce(app: FastifyInstance, context: BrokerContext): v
   }
 
   addRoute(app, context, ROUTES.produceRecords, {
+    appends: true,
     before,
     handle: (call) => {
       const plan = (call.request as PlannedRequest)[PLAN]!

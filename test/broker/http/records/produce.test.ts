@@ -387,3 +387,45 @@ describe('batches', () => {
     expect(await topic.stored()).toMatchObject([{ value: 'small' }])
   })
 })
+
+describe('whatever goes wrong', () => {
+  test.each([
+    ['an unknown topic', '/v1/topics/nowhere/records', {}, 404],
+    ['an unknown partition', '?partition=7', {}, 404],
+    ['an unknown parameter', '?acls=1', {}, 400],
+    ['a value out of bounds', '?timeoutMs=0', {}, 400],
+    ['a type nobody has', '', { accept: 'text/plain' }, 406],
+    ['another site', '', { origin: 'https://elsewhere.example' }, 403],
+    ['another host', '', { host: 'elsewhere.example' }, 403],
+    ['no JSON', '', {}, 400],
+  ])('%s: the failure says that nothing is appended', async (_what, where, headers, status) => {
+    const topic = await TestTopic.create(broker)
+    const path = where.startsWith('/') ? where : `${topic.path}${where}`
+    const sent = { 'content-type': 'application/json', ...headers }
+    const body = status === 400 && where === '' ? '{' : '{"value":1}'
+    const reply = await send(broker, path, { method: 'POST', headers: sent, body })
+    expect(reply.status).toBe(status)
+    expect(reply.json.outcome).toBe('refused')
+    expect(topic.count()).toBe(0)
+  })
+
+  test('the binary route says it too', async () => {
+    const headers = { 'content-type': 'application/vnd.spool.batches' }
+    const envelope = packr.pack({ acks: 1, bogus: true })
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(envelope.length)
+    const body = Buffer.concat([length, envelope])
+    const reply = await send(broker, '/v1/produce', { method: 'POST', headers, body })
+    expect(reply.json).toMatchObject({ status: 400, outcome: 'refused' })
+    const unknown = await send(broker, '/v1/produce?x=1', { method: 'POST', headers, body })
+    expect(unknown.json).toMatchObject({ status: 400, outcome: 'refused' })
+  })
+})
+
+test('pretty=true indents the answer, whether of one record or of several', async () => {
+  const topic = await TestTopic.create(broker)
+  for (const body of ['{"value":1}', '{"records":[{"value":1},{"value":2}]}']) {
+    const reply = await topic.produce(body, '?pretty=true')
+    expect(reply.text).toBe(`${JSON.stringify(reply.json, null, 2)}\n`)
+  }
+})
