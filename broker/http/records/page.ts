@@ -31,6 +31,8 @@ export interface PagePlace {
 export interface Page {
   readonly body: Buffer
   readonly nextOffset: number
+  /** The offset before which the request ends, as it was found for this page; infinite where that lies ahead. */
+  readonly endOffset: number
 }
 
 export interface PageOptions {
@@ -71,7 +73,7 @@ export async function readPage(options: PageOptions): Promise<Page> {
   }
   const { highWatermark, logStartOffset } = partition
   const place = { nextOffset: scan.nextOffset, highWatermark, logStartOffset }
-  return { body: body.finish(place), nextOffset: scan.nextOffset }
+  return { body: body.finish(place), nextOffset: scan.nextOffset, endOffset: end }
 }
 
 /**

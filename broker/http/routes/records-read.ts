@@ -18,7 +18,7 @@ import { addRoute, type Call, queryTextOf } from '../add-route.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
 import { indentJson } from '../records/indent-json.ts'
 import { sendNdjson } from '../records/ndjson-stream.ts'
-import { JsonPage, MsgpackPage, readPage } from '../records/page.ts'
+import { JsonPage, MsgpackPage, type Page, readPage } from '../records/page.ts'
 import { RawReply } from '../records/raw-reply.ts'
 import { type ReadPlan, readPlan } from '../records/read-plan.ts'
 import { untilGone } from '../records/until-gone.ts'
@@ -49,7 +49,7 @@ export function registerRead(app: FastifyInstance, context: BrokerContext): void
       const headers = {
         'content-type': isMsgpack ? MSGPACK_TYPE : JSON_TYPE,
         'content-length': payload.length,
-        link: `<${nextPage(call.request.raw.url ?? '', read.nextOffset)}>; rel="next"`,
+        ...nextPage(call.request.raw.url ?? '', read),
       }
       await new RawReply(call.reply, 200, headers, rawOptions()).endWith([payload])
     } finally {
@@ -109,11 +109,16 @@ export function registerRead(app: FastifyInstance, context: BrokerContext): void
   })
 }
 
-/** The URL of the page after this one: the same, but for where it begins. */
-function nextPage(url: string, nextOffset: number): string {
+/**
+ * The header that leads to the page after this one: the same, but for where it begins, and `until` as the
+ * offset it meant. None after the page that reached `until`, so that who follows it comes to an end.
+ */
+function nextPage(url: string, { nextOffset, endOffset }: Page): { link?: string } {
+  if (nextOffset >= endOffset) return {}
   const query = new URLSearchParams(queryTextOf(url))
   query.set('from', String(nextOffset))
-  return `${url.split('?', 1)[0]}?${query}`
+  if (Number.isFinite(endOffset)) query.set('until', String(endOffset))
+  return { link: `<${url.split('?', 1)[0]}?${query}>; rel="next"` }
 }
 
 function laterStream(): ApiError {

@@ -61,6 +61,24 @@ describe('a page', () => {
     expect(offsets(next.json.records)).toEqual([21, 24])
   })
 
+  test.each(['until=10', 'until=-15', 'until=2023-11-14T22:13:30Z'])(
+    'and its followers end at %s, as it was when the first was read',
+    async (until) => {
+      const topic = await numbered(25)
+      const seen: number[] = []
+      let link: string | undefined =
+        `/v1/topics/${topic.name}/partitions/0/records?limit=4&${until}`
+      for (let pages = 0; link !== undefined && pages < 10; pages++) {
+        const { json, headers } = await send(broker, link)
+        seen.push(...offsets(json.records))
+        await topic.produce('{"value":"later"}')
+        link = /^<(.+)>; rel="next"$/.exec(String(headers.link ?? ''))?.[1]
+      }
+      expect(link).toBeUndefined()
+      expect(seen).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    },
+  )
+
   test('after page gives every record once, whatever the sizes', async () => {
     const topic = await numbered(60, 7)
     await fc.assert(
