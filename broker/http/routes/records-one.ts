@@ -137,6 +137,12 @@ function rawAnswer(
   const value = record.value()
   const content = contentOf(value ?? Buffer.alloc(0), record.headers())
   const recordHeaders = value === null ? record.headers() : content.headers
+  const mediaType = content.contentType.split(';', 1)[0]!.trim().toLowerCase()
+  // Before any of its headers is set: a refusal carries nothing of the record.
+  if (value !== null && preferredMediaType(accept, [BYTES_TYPE, mediaType]) === undefined) {
+    const types = [...new Set([mediaType, JSON_TYPE, MSGPACK_TYPE])]
+    throw new ApiError('NOT_ACCEPTABLE', `the record can be had as ${types.join(', ')}`)
+  }
   for (const [name, values] of headersOfRecord(record.key(), recordHeaders)) {
     reply.header(name, values)
   }
@@ -147,13 +153,6 @@ function rawAnswer(
   }
   if (value === null) return { status: 204, headers }
   const { contentType } = content
-  const mediaType = contentType.split(';', 1)[0]!.trim().toLowerCase()
-  if (preferredMediaType(accept, [BYTES_TYPE, mediaType]) === undefined) {
-    throw new ApiError(
-      'NOT_ACCEPTABLE',
-      `the record can be had as ${mediaType}, ${JSON_TYPE} or ${MSGPACK_TYPE}`,
-    )
-  }
   return { headers: { ...headers, ...safetyHeaders(contentType) }, contentType, payload: value }
 }
 
@@ -165,5 +164,7 @@ function shown({ params, query }: OneCall, type: string, record: RecordCursor): 
   new RecordView(query.as ?? 'auto', false).write(writer, params.partition, record)
   writer.ascii('\n')
   const json = writer.take()
-  return { contentType: type, payload: query.pretty === true ? indentJson(json.toString()) : json }
+  // As bytes: to a text Fastify would add a charset, which JSON types do not have.
+  const payload = query.pretty === true ? Buffer.from(indentJson(json.toString())) : json
+  return { contentType: type, payload }
 }

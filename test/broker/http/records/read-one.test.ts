@@ -196,3 +196,12 @@ test('beyond the end is 404, before the start 410, no number 400', async () => {
     expect((await get(topic, offset)).status).toBe(400)
   }
 })
+
+test('a refusal for its media type carries nothing of the record', async () => {
+  const topic = await TestTopic.create(broker)
+  await topic.post('{}', '?body=value&key=secret')
+  const reply = await get(topic, 0, { accept: 'text/html' })
+  expect(reply.status).toBe(406)
+  expect(reply.headers['spool-key']).toBeUndefined()
+  expect(reply.json.detail).toBe('the record can be had as application/json, application/msgpack')
+})
