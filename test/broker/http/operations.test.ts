@@ -1,5 +1,7 @@
 /** What an operator looks at: health, metrics, the first page, the interface described by itself. */
 
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../../broker/testing.ts'
 import type { Route } from '../../../client/api/route.ts'
@@ -34,6 +36,16 @@ describe('health', () => {
 })
 
 describe('the first page', () => {
+  test('gives commands that do what they say', async () => {
+    const lines = (await text('/')).split('\n').filter((line) => line.trim().startsWith('curl'))
+    const { stdout } = await promisify(execFile)('bash', [
+      '-euc',
+      lines.join('\n').replaceAll('curl', 'curl -sS'),
+    ])
+    expect(stdout).toContain('"text": "hello"')
+    expect(stdout).not.toMatch(/"status": ?[45]/)
+  })
+
   test('gives three commands with the address they were asked at', async () => {
     const response = await fetch(`${broker.url}/`, { headers: { accept: 'text/html' } })
     expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8')
