@@ -74,12 +74,13 @@ export function readBody(
       }
     }
     const onEnd = () => settle(undefined)
+    // Node's error for a connection that broke is no failure of ours.
     const onClose = () => {
       if (isSettled) return
       settle(new ApiError('INVALID_REQUEST', 'the connection ended before the body was complete'))
     }
     // The listeners stay, and find it settled: the message is garbage soon, and taking them off costs more.
-    message.on('data', onData).on('end', onEnd).on('close', onClose).on('error', settle)
+    message.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
     // A small body came with its head: it is complete before the event loop turns, and needs no timer.
     setImmediate(() => {
       if (!isSettled) deadline = new BodyDeadline(clock, limits, settle)
