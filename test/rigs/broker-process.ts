@@ -30,6 +30,8 @@ export interface BrokerProcessOptions {
   readonly startMsMax?: number
   /** Words before the script, such as `['--expose-gc']`. */
   readonly nodeFlags?: readonly string[]
+  /** Files and sockets it may have open, as `ulimit -n` sets it. */
+  readonly openFilesMax?: number
 }
 
 export class BrokerProcess implements AsyncDisposable {
@@ -66,11 +68,22 @@ export class BrokerProcess implements AsyncDisposable {
   /** Starts the process and returns at once; `ready` says when it listens. */
   static launch(options: BrokerProcessOptions): BrokerProcess {
     const words = ['serve', '--data-dir', options.dataDir, '--port', String(options.port ?? 0)]
-    const child = spawn(
+    const command = [
       process.execPath,
-      [...(options.nodeFlags ?? []), BIN, ...words, ...(options.flags ?? [])],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.environment } },
-    )
+      ...(options.nodeFlags ?? []),
+      BIN,
+      ...words,
+      ...(options.flags ?? []),
+    ]
+    const { openFilesMax } = options
+    const limited =
+      openFilesMax === undefined
+        ? command
+        : ['sh', '-c', 'ulimit -n "$0" && exec "$@"', String(openFilesMax), ...command]
+    const child = spawn(limited[0]!, limited.slice(1), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...options.environment },
+    })
     return new BrokerProcess(child, options.startMsMax ?? START_MS_MAX)
   }
 
