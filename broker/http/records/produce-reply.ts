@@ -7,6 +7,7 @@ import { ApiError, type FailureOutcome } from '../../../client/api/errors.ts'
 import { JSON_TYPE } from '../../../client/api/media-types.ts'
 import type { AppendedRecord, ProduceReply } from '../../../client/api/schemas/records.ts'
 import type { Durability } from '../../partition/durability.ts'
+import type { PartitionAppend } from '../../partition/partition.ts'
 import type { Answer } from '../add-route.ts'
 import { type AppendedBatch, type BatchFate, type FailedBatch, weaker } from './append-batches.ts'
 import type { RequestBatches } from './request-batches.ts'
@@ -41,13 +42,23 @@ export function produceAnswer(
 /** The most frequent answer by far, written without a document in between. */
 function oneRecord(topic: string, batch: AppendedBatch, timestamp: number): Answer {
   const { append, durability, inSyncReplicas, partition } = batch
-  const stored = append.logAppendTime < 0 ? timestamp : append.logAppendTime
-  const record = `{"partition":${partition},"offset":${append.baseOffset},"timestamp":${stored}}`
+  const stored = storedTimestamp(append, timestamp)
+  const time = stored === undefined ? '' : `,"timestamp":${stored}`
+  const record = `{"partition":${partition},"offset":${append.baseOffset}${time}}`
   const duplicate = append.duplicate ? ',"duplicate":true' : ''
   return {
     contentType: JSON_TYPE,
-    payload: `{"topic":"${topic}","durability":"${durability}","inSyncReplicas":${inSyncReplicas},"offsets":[${record}]${duplicate}}\n`,
+    // As bytes: to a text Fastify would add a charset, which JSON types do not have.
+    payload: Buffer.from(
+      `{"topic":"${topic}","durability":"${durability}","inSyncReplicas":${inSyncReplicas},"offsets":[${record}]${duplicate}}\n`,
+    ),
   }
+}
+
+/** The time a record is stored with; of a repeat nobody knows: that of the first request stays. */
+function storedTimestamp(append: PartitionAppend, timestamp: number): number | undefined {
+  if (append.duplicate) return undefined
+  return append.logAppendTime < 0 ? timestamp : append.logAppendTime
 }
 
 /** What holds for all of them: the weakest durability, the fewest replicas. */
@@ -73,9 +84,9 @@ function recordFates(fates: readonly BatchFate[], records: RequestBatches): Appe
     if (fate.error !== undefined) {
       return { partition, error: { code: fate.error.code, detail: fate.error.detail } }
     }
-    const { baseOffset, logAppendTime } = fate.append
-    const timestamp = logAppendTime < 0 ? timestampOf[i]! : logAppendTime
-    return { partition, offset: baseOffset + placeOf[i]!, timestamp }
+    const offset = fate.append.baseOffset + placeOf[i]!
+    const timestamp = storedTimestamp(fate.append, timestampOf[i]!)
+    return { partition, offset, ...(timestamp === undefined ? {} : { timestamp }) }
   })
 }
 

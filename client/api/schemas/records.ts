@@ -69,7 +69,7 @@ export const ProducedRecords = Type.Union([
 export const AppendedRecord = strictObject({
   partition: PartitionNumber,
   offset: Type.Optional(Offset),
-  timestamp: Type.Optional(Timestamp),
+  timestamp: Type.Optional({ ...Timestamp, description: 'Left out of the answer to a repeat.' }),
   error: Type.Optional(strictObject({ code: ErrorName, detail: Type.String() })),
 })
 

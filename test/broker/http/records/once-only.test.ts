@@ -32,9 +32,13 @@ describe('once only', () => {
     expect(first.json.duplicate).toBeUndefined()
     expect(again.status).toBe(200)
     expect(again.json.duplicate).toBe(true)
-    expect(again.json.offsets.map((each: { offset: number }) => each.offset)).toEqual([0, 1])
+    // Without a timestamp: that of the repeat is not the one that is stored.
+    expect(again.json.offsets).toEqual([0, 1].map((offset) => ({ partition: 0, offset })))
     const next = await topic.post('{"value":"c"}', '?partition=0', stamp(id, 2))
     expect(next.json.offsets[0].offset).toBe(2)
+    const repeat = await topic.post('{"value":"c"}', '?partition=0', stamp(id, 2))
+    expect(repeat.json).toMatchObject({ duplicate: true })
+    expect(repeat.json.offsets).toEqual([{ partition: 0, offset: 2 }])
     expect((await topic.stored()).map(({ value }) => value)).toEqual(['a', 'b', 'c'])
   })
 

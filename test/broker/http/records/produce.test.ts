@@ -23,6 +23,7 @@ describe('JSON', () => {
       '{"key":"u1","value":{ "a":1.0 },"headers":{"x":"é"},"timestamp":1700000000000}',
     )
     expect(reply.status).toBe(200)
+    expect(reply.headers['content-type']).toBe('application/json')
     expect(reply.text.endsWith('}\n')).toBe(true)
     expect(reply.json).toEqual({
       topic: topic.name,
