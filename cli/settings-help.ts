@@ -46,7 +46,7 @@ export function configurationPage(): string {
     'stops it with one sentence saying which, from where, and what is allowed. A variable that begins with',
     '`SPOOL_` but is no setting is only warned about.',
     '',
-    'Times are in milliseconds, sizes in bytes.',
+    'Times are in milliseconds, sizes in bytes. A true-or-false flag needs no value (`--insecure`).',
   ]
   for (const [heading, settings] of sections()) {
     parts.push(

@@ -90,7 +90,7 @@ export const BROKER_SETTINGS: {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Connections at once; more are closed as they come.',
+    sentence: 'Connections at once; one more is told 503 and closed.',
   },
   waitingRequestsMax: {
     kind: 'number',
