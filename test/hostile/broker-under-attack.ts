@@ -23,7 +23,7 @@ export const LIMITS = {
   'decompressed.bytes.max': 16 * MIB,
   'fetch.max.bytes': 32 * MIB,
   'http.headers.ms.max': 1_500,
-  'http.idle.ms.max': 1_000,
+  'http.idle.ms.max': 1_200,
   'http.request.ms.max': 1_800,
   'http.keep.alive.ms.max': 800,
   'stream.stalled.ms.max': 600,
