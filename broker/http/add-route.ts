@@ -160,7 +160,12 @@ function acceptedType(accept: string | undefined, offers: readonly string[]): st
   const type = preferredMediaType(accept, offers)
   if (type !== undefined) return type
   // Who accepts only problem documents gets those when there is a problem, else our only JSON.
-  if (preferredMediaType(accept, [PROBLEM_TYPE]) !== undefined && offers.includes(JSON_TYPE)) {
+  const asksForProblems = accept?.toLowerCase().includes(PROBLEM_TYPE) === true
+  if (
+    asksForProblems &&
+    preferredMediaType(accept, [PROBLEM_TYPE]) !== undefined &&
+    offers.includes(JSON_TYPE)
+  ) {
     return JSON_TYPE
   }
   throw new ApiError('NOT_ACCEPTABLE', `this can be had as ${offers.join(', ')}`)

@@ -27,11 +27,11 @@ export function uploadDocument(
   end: UploadEnd,
   state: UploadState,
 ): UploadDocument {
-  const { durability, ...counts } = state
+  const { durability, partitions, ...counts } = state
   const fates = {
     topic: plan.topic.name,
     ...counts,
-    ...(durability === undefined || plan.acks === 0 ? {} : { durability }),
+    ...(plan.acks === 0 ? {} : { partitions, ...(durability === undefined ? {} : { durability }) }),
   }
   if (end.kind === 'failed') {
     const { error } = end

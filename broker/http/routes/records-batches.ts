@@ -65,7 +65,10 @@ function registerProduceBatches(
       if (wish.acks !== 0 && fates.every(isSettled)) buffers.giveBack(body)
       const failed = fates.some((fate) => fate.error !== undefined)
       if (wish.acks === 0 && !failed) return { status: 202 }
-      const results = fates.map((fate, i) => produceResult(wish.batches[i]!.topic, fate))
+      const results = fates.map((fate, i) => {
+        const { topic } = wish.batches[i]!
+        return produceResult(topic, context.topics.get(topic)?.topicId, fate)
+      })
       return { contentType: BATCHES_TYPE, payload: frameEnvelope({ results }) }
     } finally {
       held.release()
@@ -102,13 +105,17 @@ function sliced(wish: ProduceEnvelope, batches: Buffer) {
   )
 }
 
-function produceResult(topic: string, fate: BatchFate): ProduceResults['results'][number] {
+function produceResult(
+  topic: string,
+  topicId: string | undefined,
+  fate: BatchFate,
+): ProduceResults['results'][number] {
   const { partition } = fate
-  if (fate.error !== undefined) return { topic, partition, error: batchError(fate.error) }
+  const place = { topic, ...(topicId === undefined ? {} : { topicId }), partition }
+  if (fate.error !== undefined) return { ...place, error: batchError(fate.error) }
   const { baseOffset, lastOffset, logAppendTime, duplicate } = fate.append
   return {
-    topic,
-    partition,
+    ...place,
     baseOffset,
     lastOffset,
     logAppendTime,

@@ -55,6 +55,7 @@ export const ProduceResults = strictObject({
   results: Type.Array(
     strictObject({
       topic: TopicName,
+      topicId: Type.Optional(TopicId),
       partition: PartitionNumber,
       baseOffset: Type.Optional(Offset),
       lastOffset: Type.Optional(Offset),

@@ -94,13 +94,16 @@ export const UploadReply = strictObject({
     description: 'Send again from this line on to go on. Lines count from 1.',
   }),
   durability: Type.Optional(Durability),
-  partitions: Type.Array(
-    strictObject({
-      partition: PartitionNumber,
-      count: Type.Integer({ minimum: 0 }),
-      firstOffset: Offset,
-      lastOffset: Offset,
-    }),
+  partitions: Type.Optional(
+    Type.Array(
+      strictObject({
+        partition: PartitionNumber,
+        count: Type.Integer({ minimum: 0 }),
+        firstOffset: Offset,
+        lastOffset: Offset,
+      }),
+      { description: 'Absent with acks=0: nobody waited for offsets.' },
+    ),
   ),
   errors: Type.Array(
     strictObject({

@@ -113,6 +113,11 @@ describe('types', () => {
     }
   })
 
+  test('JSON that is refused is not sent in the name of everything else', async () => {
+    const response = await get('/v1/topics', { accept: 'application/json;q=0, */*' })
+    expect(response.status).toBe(406)
+  })
+
   test('what can not be had is 406', async () => {
     const response = await get('/v1/topics', { accept: 'text/html' })
     expect(response.status).toBe(406)

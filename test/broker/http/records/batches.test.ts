@@ -75,7 +75,8 @@ describe('produce', () => {
       { topic: topic.name, partition: 1, bytes: batch(['d']) },
     ])
     expect(reply.status).toBe(200)
-    const done = { topic: topic.name, logAppendTime: -1, durability: 'flushed' }
+    const topicId = expect.stringMatching(/^[\da-f-]{36}$/)
+    const done = { topic: topic.name, topicId, logAppendTime: -1, durability: 'flushed' }
     expect(opened(reply).envelope.results).toEqual([
       { ...done, partition: 1, baseOffset: 0, lastOffset: 1 },
       { ...done, partition: 0, baseOffset: 0, lastOffset: 0 },

@@ -160,6 +160,7 @@ describe('an upload', () => {
     expect(reply.status).toBe(202)
     expect(reply.json).toMatchObject({ lines: 1, appended: 1 })
     expect(reply.json.durability).toBeUndefined()
+    expect(reply.json.partitions).toBeUndefined()
   })
 })
 
