@@ -65,11 +65,14 @@ export const ProducedRecords = Type.Union([
   strictObject({ records: Type.Array(ProducedRecord, { minItems: 1 }) }),
 ])
 
-/** What became of one record: an offset, or (outcome `partial`) an error. */
+/**
+ * What became of one record: an offset, or (outcome `partial`) an error. The timestamp is left out of the
+ * answer to a repeat.
+ */
 export const AppendedRecord = strictObject({
   partition: PartitionNumber,
   offset: Type.Optional(Offset),
-  timestamp: Type.Optional({ ...Timestamp, description: 'Left out of the answer to a repeat.' }),
+  timestamp: Type.Optional(Timestamp),
   error: Type.Optional(strictObject({ code: ErrorName, detail: Type.String() })),
 })
 
