@@ -57,7 +57,7 @@ const DAY_MS = 24 * HOUR_MS
 /** Larger than any wait or size we mean: "no limit", as Kafka's Long.MAX_VALUE, but an exact number. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER
 
-/** The largest batch any log may take; recovery's search window is at least this (see `log/recovery`). */
+/** The largest batch any log may be set to take. */
 export const MESSAGE_BYTES_MAX = 64 * MIB
 
 export const LOG_SETTINGS: readonly LogSetting[] = [

@@ -10,7 +10,7 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ApiError } from '../../client/api/errors.ts'
+import { ApiError, withOutcome } from '../../client/api/errors.ts'
 import {
   FORM_TYPE,
   JSON_TYPE,
@@ -24,7 +24,6 @@ import { renderJson, wantsPretty } from './error-reply.ts'
 import { parseStrictJson } from './json-body.ts'
 import { announcedLength, type BodyLimits, checkLength, readBody } from './limits/body-reader.ts'
 import { HeldBytes } from './limits/byte-budget.ts'
-import { withOutcome } from './records/append-batches.ts'
 import { Check, PathCheck, QueryCheck } from './validation.ts'
 
 /** The largest JSON document of an administrative route: far more than any topic's settings. */

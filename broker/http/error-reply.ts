@@ -7,14 +7,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ApiError, apiErrorFrom, ERRORS, toProblem } from '../../client/api/errors.ts'
+import { ApiError, apiErrorFrom, ERRORS, toProblem, withOutcome } from '../../client/api/errors.ts'
 import { PROBLEM_TYPE } from '../../client/api/media-types.ts'
 import type { BrokerContext } from '../context.ts'
 import { announcedLength } from './limits/body-reader.ts'
 import { awaitsContinue } from './limits/expect-continue.ts'
 import { LINGER_MS_MAX, lingerAfterReply } from './limits/lingering-close.ts'
 import { cleanText } from './limits/rate-limited-log.ts'
-import { withOutcome } from './records/append-batches.ts'
 
 /** True when the client asked for indented JSON; also where the query was never checked. */
 export function wantsPretty(url: string): boolean {

@@ -141,3 +141,17 @@ export function apiErrorFromProblem(problem: Readonly<Record<string, unknown>>):
     },
   )
 }
+
+/** The error as an ApiError that says an outcome: its own, or `outcome`. */
+export function withOutcome(thrown: unknown, outcome: FailureOutcome): ApiError {
+  const error = apiErrorFrom(thrown)
+  if (error.outcome !== undefined) return error
+  const { code, detail, extensions, headers, retryAfterS, cause } = error
+  return new ApiError(code, detail, {
+    outcome,
+    extensions,
+    headers,
+    cause,
+    ...(retryAfterS === undefined ? {} : { retryAfterS }),
+  })
+}

@@ -5,7 +5,7 @@
  */
 
 import { setImmediate } from 'node:timers/promises'
-import { ApiError, apiErrorFrom, type FailureOutcome } from '../../../client/api/errors.ts'
+import { ApiError, withOutcome } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
 import { Deadlines } from '../../partition/deadlines.ts'
 import type { Durability } from '../../partition/durability.ts'
@@ -54,6 +54,11 @@ interface BegunBatch {
  * hold ten thousand batches of which each decompresses to 64 MiB, and would stop the broker for minutes.
  */
 const TURN_MS_MAX = 50
+/**
+ * Batches of one request that may be found too large, mostly when they are decompressed: each takes up to
+ * a tenth of a second to find, and a body holds thousands. Those that follow are refused unread.
+ */
+const TOO_LARGE_MAX = 64
 
 export class BatchAppender {
   readonly #replicas: ReplicaManager
@@ -69,13 +74,16 @@ export class BatchAppender {
   /** The fates of the batches, in their order. Never rejects. */
   async append(batches: readonly BatchToAppend[], wish: AppendWish): Promise<BatchFate[]> {
     const fates: Promise<BatchFate>[] = []
+    let tooLarge = 0
     let turnEndsMs = this.#clock.monotonicMs() + TURN_MS_MAX
     for (const batch of batches) {
       if (this.#clock.monotonicMs() > turnEndsMs) {
         await setImmediate()
         turnEndsMs = this.#clock.monotonicMs() + TURN_MS_MAX
       }
-      fates.push(this.#settle(this.#begin(batch, wish), wish))
+      const begun = tooLarge < TOO_LARGE_MAX ? this.#begin(batch, wish) : refusedUnread(batch)
+      if ('error' in begun && begun.error.code === 'MESSAGE_TOO_LARGE') tooLarge += 1
+      fates.push(this.#settle(begun, wish))
     }
     return Promise.all(fates)
   }
@@ -127,18 +135,9 @@ export class BatchAppender {
   }
 }
 
-/** The error as an ApiError that says an outcome: its own, or `outcome`. */
-export function withOutcome(thrown: unknown, outcome: FailureOutcome): ApiError {
-  const error = apiErrorFrom(thrown)
-  if (error.outcome !== undefined) return error
-  const { code, detail, extensions, headers, retryAfterS, cause } = error
-  return new ApiError(code, detail, {
-    outcome,
-    extensions,
-    headers,
-    cause,
-    ...(retryAfterS === undefined ? {} : { retryAfterS }),
-  })
+function refusedUnread({ partition }: BatchToAppend): FailedBatch {
+  const detail = `${TOO_LARGE_MAX} batches of this request are too large; this one was not looked at`
+  return { partition, error: new ApiError('LIMIT_EXCEEDED', detail, { outcome: 'refused' }) }
 }
 
 function timedOut(partition: Partition, timeoutMs: number): ApiError {

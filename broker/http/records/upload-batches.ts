@@ -7,7 +7,7 @@
  * whose fate is not known, and everything below it has one.
  */
 
-import type { ApiError } from '../../../client/api/errors.ts'
+import { type ApiError, withOutcome } from '../../../client/api/errors.ts'
 import type { Clock, Random, Timer } from '../../../storage/clock.ts'
 import { BatchBuilder } from '../../../storage/record/batch-builder.ts'
 import { RECORD_BATCH_HEADER_BYTES } from '../../../storage/record/record-batch.ts'
@@ -16,7 +16,7 @@ import type { Acks } from '../../partition/partition.ts'
 import { StickyChooser } from '../../partition/partitioner.ts'
 import type { ReplicaManager } from '../../partition/replica-manager.ts'
 import type { Topic } from '../../topics/topic.ts'
-import { weaker, withOutcome } from './append-batches.ts'
+import { weaker } from './append-batches.ts'
 import type { ProducedHeader } from './produced-record.ts'
 import type { RecordRules } from './record-rules.ts'
 

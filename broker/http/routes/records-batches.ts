@@ -5,7 +5,7 @@
  */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { ApiError, withOutcome } from '../../../client/api/errors.ts'
 import { BATCHES_TYPE } from '../../../client/api/media-types.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import {
@@ -20,7 +20,7 @@ import { type Answer, addRoute, type Call } from '../add-route.ts'
 import { type BodyLimits, checkLength, readBody } from '../limits/body-reader.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
 import { LargeBuffers } from '../limits/large-buffers.ts'
-import { BatchAppender, type BatchFate, withOutcome } from '../records/append-batches.ts'
+import { BatchAppender, type BatchFate } from '../records/append-batches.ts'
 import { ENVELOPE_BYTES_MAX, frameEnvelope, readFrame } from '../records/batch-frame.ts'
 import { RawReply } from '../records/raw-reply.ts'
 import { untilGone } from '../records/until-gone.ts'

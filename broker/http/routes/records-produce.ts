@@ -5,7 +5,7 @@
  */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { ApiError, withOutcome } from '../../../client/api/errors.ts'
 import { NDJSON_TYPE } from '../../../client/api/media-types.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { BrokerContext } from '../../context.ts'
@@ -13,7 +13,7 @@ import { refuseInternalTopic, unknownTopic } from '../../topics/topic-name.ts'
 import { type Answer, addRoute, type Call } from '../add-route.ts'
 import { announcedLength, type BodyLimits, checkLength, readBody } from '../limits/body-reader.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
-import { BatchAppender, type BatchFate, withOutcome } from '../records/append-batches.ts'
+import { BatchAppender, type BatchFate } from '../records/append-batches.ts'
 import { isUpload } from '../records/body-kind.ts'
 import { type ProducePlan, producePlan } from '../records/produce-plan.ts'
 import { produceAnswer } from '../records/produce-reply.ts'

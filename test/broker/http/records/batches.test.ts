@@ -86,6 +86,31 @@ describe('produce', () => {
     expect((await topic.stored(0)).map(({ value }) => value)).toEqual(['c'])
   })
 
+  test('after many batches that are too large the rest of a request is refused unread', async () => {
+    const topic = await TestTopic.create(broker)
+    const bytes = batch(['x'.repeat(100_000)])
+    const { topicId } = (await (await fetch(`${broker.url}/v1/topics/${topic.name}`)).json()) as {
+      topicId: string
+    }
+    await fetch(`${broker.url}/v1/topics/${topic.name}`, {
+      method: 'PATCH',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ config: { 'max.message.bytes': 1024 } }),
+    })
+    const many = Array.from({ length: 66 }, () => ({
+      topic: topic.name,
+      topicId,
+      partition: 0,
+      bytes,
+    }))
+    const reply = await produce(many)
+    const results = opened(reply).envelope.results as { error: { code: string; outcome: string } }[]
+    const codes = results.map(({ error }) => error.code)
+    expect(codes.slice(0, 64)).toEqual(Array(64).fill('MESSAGE_TOO_LARGE'))
+    expect(codes.slice(64)).toEqual(['LIMIT_EXCEEDED', 'LIMIT_EXCEEDED'])
+    expect(results.every(({ error }) => error.outcome === 'refused')).toBe(true)
+  })
+
   test('what is wrong with one batch stays with it', async () => {
     const topic = await TestTopic.create(broker)
     const broken = batch(['x'])
