@@ -4,6 +4,7 @@
  */
 
 import { createHash } from 'node:crypto'
+import { type IncomingMessage, request } from 'node:http'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Packr, Unpackr } from 'msgpackr'
 import { expect, test } from 'vitest'
@@ -101,4 +102,38 @@ test('no byte of one request or answer is ever seen in another', async () => {
     ...Array.from({ length: PARTITIONS }, (_, partition) => produce(partition)),
     ...Array.from({ length: 2 * PARTITIONS }, (_, reader) => consume(reader)),
   ])
+})
+
+/** Sends a fetch and leaves its answer unread: most of it stays with the broker. */
+function unread(broker: TestBroker, envelope: Buffer): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/vnd.spool.batches' }
+    const options = { method: 'POST', headers, agent: false }
+    request(`${broker.url}/v1/fetch`, options, resolve).on('error', reject).end(envelope)
+  })
+}
+
+test('an answer nobody reads yet is not overwritten by the next ones', async () => {
+  await using broker = await startBroker()
+  const topic = await TestTopic.create(broker, { partitions: PARTITIONS })
+  const random = new SeededRandom(7)
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const sent = Array.from({ length: 14 }, () => sealed(random, 1_000_000))
+    const batches = sent.map(({ length }) => ({ topic: topic.name, partition, bytes: length }))
+    const body = frame({ acks: 'all', timeoutMs: 30_000, batches }, Buffer.concat(sent))
+    expect((await post(broker, '/v1/produce', body)).status).toBe(200)
+  }
+  const maxBytes = 14 * 1024 * 1024
+  const answers: IncomingMessage[] = []
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const partitions = [{ topic: topic.name, partition, offset: 0, maxBytes }]
+    const envelope = frame({ maxWaitMs: 0, minBytes: 1, maxBytes, partitions })
+    answers.push(await unread(broker, envelope))
+  }
+  for (const answer of answers) {
+    const pieces: Uint8Array[] = []
+    for await (const piece of answer) pieces.push(piece)
+    const bytes = Buffer.concat(pieces)
+    expect(checked(bytes.subarray(4 + bytes.readUInt32BE(0)), 0)).toBe(14)
+  }
 })
