@@ -3,7 +3,6 @@
  * it into topic configuration and documentation; the engine reads the typed `LogConfig` made from it.
  */
 
-export type CleanupPolicy = 'delete'
 export type TimestampType = 'CreateTime' | 'LogAppendTime'
 
 /** The settings of one log, typed, after defaults. Times in milliseconds, sizes in bytes. */

@@ -176,7 +176,7 @@ export class LogManager {
       Array.from({ length: topic.partitions }, (_, partition) => ({ topic, partition })),
     )
     await eachLimited(wanted, AT_ONCE, ({ topic, partition }) => this.#load(topic, partition))
-    await this.#leaderEpochs.prune(new Set(topics.map(({ topicId }) => topicId)), directory)
+    await this.#leaderEpochs.prune(new Set(topics.map(({ topicId }) => topicId)))
     await this.#lead([...this.#logs.values()])
     this.#isLoaded = true
     this.#scheduleRetention()

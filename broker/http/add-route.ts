@@ -12,6 +12,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ApiError, withOutcome } from '../../client/api/errors.ts'
 import {
+  acceptsExactly,
   FORM_TYPE,
   JSON_TYPE,
   mediaTypeOf,
@@ -159,12 +160,7 @@ function acceptedType(accept: string | undefined, offers: readonly string[]): st
   const type = preferredMediaType(accept, offers)
   if (type !== undefined) return type
   // Who accepts only problem documents gets those when there is a problem, else our only JSON.
-  const asksForProblems = accept?.toLowerCase().includes(PROBLEM_TYPE) === true
-  if (
-    asksForProblems &&
-    preferredMediaType(accept, [PROBLEM_TYPE]) !== undefined &&
-    offers.includes(JSON_TYPE)
-  ) {
+  if (acceptsExactly(accept, PROBLEM_TYPE) && offers.includes(JSON_TYPE)) {
     return JSON_TYPE
   }
   throw new ApiError('NOT_ACCEPTABLE', `this can be had as ${offers.join(', ')}`)

@@ -68,8 +68,17 @@ export async function writeCheckpoint(
   version: number,
   body: Uint8Array,
 ): Promise<void> {
+  await replaceFile(fileSystem, path, encodeCheckpoint(version, body))
+}
+
+/** As `writeCheckpoint`, for a file that has a layout of its own: tmp, fsync, rename, fsync directory. */
+export async function replaceFile(
+  fileSystem: FileSystem,
+  path: string,
+  bytes: Buffer,
+): Promise<void> {
   const temporary = path + TEMPORARY_SUFFIX
-  await writeSynced(fileSystem, temporary, encodeCheckpoint(version, body))
+  await writeSynced(fileSystem, temporary, bytes)
   await fileSystem.rename(temporary, path)
   await fileSystem.syncDirectory(dirname(path))
 }

@@ -8,6 +8,7 @@
  */
 
 import { StorageError } from '../errors.ts'
+import { replaceFile } from '../file/checkpoint.ts'
 import type { FileSystem, StorageFile } from '../file/file-system.ts'
 import { parsePartitionDirectory } from '../file/names.ts'
 import type { Offset } from '../record/offsets.ts'
@@ -52,7 +53,7 @@ export class LeaderEpochs {
   ): Promise<LeaderEpochs> {
     if ((await fileSystem.status(path)) === undefined) {
       await refuseLostEpochs(fileSystem, directory, path)
-      await writeWhole(fileSystem, directory, path, [])
+      await replaceFile(fileSystem, path, encodeWhole([]))
     }
     const bytes = await fileSystem.readFile(path)
     const known = parseEpochFile(bytes, path)
@@ -93,7 +94,7 @@ export class LeaderEpochs {
   }
 
   /** Drops what no longer matters: topics not in `known`, and epochs under which nothing was written. */
-  async prune(known: ReadonlySet<string>, directory: string): Promise<void> {
+  async prune(known: ReadonlySet<string>): Promise<void> {
     const total = (this.#sizeBytes - EPOCH_HEADER_BYTES) / EPOCH_ENTRY_BYTES
     for (const [key, history] of this.#epochs) {
       if (known.has(key.slice(0, key.indexOf('/')))) this.#epochs.set(key, withoutEmpty(history))
@@ -104,7 +105,7 @@ export class LeaderEpochs {
     )
     if (total - kept.length < SURPLUS_ENTRIES_MAX) return
     await this.#file.close()
-    await writeWhole(this.#fileSystem, directory, this.#path, kept)
+    await replaceFile(this.#fileSystem, this.#path, encodeWhole(kept))
     this.#file = await this.#fileSystem.open(this.#path, 'write')
     this.#sizeBytes = EPOCH_HEADER_BYTES + kept.length * EPOCH_ENTRY_BYTES
     this.#raise = kept.length === 0 ? 0 : 1
@@ -192,19 +193,7 @@ function idOf(key: string): PartitionId {
   return { topicId: key.slice(0, slash), partition: Number(key.slice(slash + 1)) }
 }
 
-/** Writes the file anew beside the old one and puts it in its place: tmp, fsync, rename, fsync directory. */
-async function writeWhole(
-  fileSystem: FileSystem,
-  directory: string,
-  path: string,
-  entries: readonly EpochEntry[],
-): Promise<void> {
-  const temporary = `${path}.tmp`
-  if ((await fileSystem.status(temporary)) !== undefined) await fileSystem.removeFile(temporary)
-  const file = await fileSystem.open(temporary, 'create')
-  await file.write([encodeEpochHeader(), encodeRaise(1, entries)], 0)
-  await file.sync()
-  await file.close()
-  await fileSystem.rename(temporary, path)
-  await fileSystem.syncDirectory(directory)
+/** The whole file with these entries, as one raise. */
+function encodeWhole(entries: readonly EpochEntry[]): Buffer {
+  return Buffer.concat([encodeEpochHeader(), encodeRaise(1, entries)])
 }

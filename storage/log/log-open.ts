@@ -5,7 +5,12 @@
  */
 
 import { StorageError } from '../errors.ts'
-import { DELETED_SUFFIX, parseSegmentFile, RECOVERY_POINT_FILE } from '../file/names.ts'
+import {
+  DELETED_SUFFIX,
+  parseSegmentFile,
+  RECOVERY_POINT_FILE,
+  type SegmentSuffix,
+} from '../file/names.ts'
 import { RecoveryPointFile } from '../file/recovery-point.ts'
 import { type Offset, toOffset, toPosition } from '../record/offsets.ts'
 import { RecordBatch } from '../record/record-batch.ts'
@@ -141,7 +146,9 @@ async function openSegments(
     ? await openClean(files, segments, point.flushedOffset)
     : await openUnclean(files, durability, segments, recoveryPoint, producers, rules)
   // Only now: after a kill the start may have been read from the page cache; recovery has synced it.
-  for (const base of below) await removeSegmentFiles(files, base)
+  for (const base of below) {
+    await removeSegmentFiles(files, base, ['.index', '.timeindex', '.log'])
+  }
   producers.expire(rules.nowMs)
   return {
     segments,
@@ -179,10 +186,7 @@ async function openUnclean(
 ): Promise<Recovered> {
   const { active } = segments
   const point = recoveryPoint.current
-  for (const suffix of ['.index', '.timeindex'] as const) {
-    const path = segmentPath(files, active.baseOffset, suffix)
-    if ((await files.fileSystem.status(path)) !== undefined) await files.fileSystem.removeFile(path)
-  }
+  await removeSegmentFiles(files, active.baseOffset, ['.index', '.timeindex'])
   const producersFrom = await restoreNewestSnapshot(files, producers, segments, point.flushedOffset)
   await noteProducersOfClosed(segments, producersFrom, producers, rules.nowMs)
   const fresh = openSegment(files, active.baseOffset, {
@@ -293,8 +297,12 @@ async function listSegments(
   return { segments: new SegmentList(segments), below: [...new Set(below)] }
 }
 
-async function removeSegmentFiles(files: LogFiles, base: Offset): Promise<void> {
-  for (const suffix of ['.index', '.timeindex', '.log'] as const) {
+async function removeSegmentFiles(
+  files: LogFiles,
+  base: Offset,
+  suffixes: readonly SegmentSuffix[],
+): Promise<void> {
+  for (const suffix of suffixes) {
     const path = segmentPath(files, base, suffix)
     if ((await files.fileSystem.status(path)) !== undefined) await files.fileSystem.removeFile(path)
   }

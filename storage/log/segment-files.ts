@@ -3,6 +3,7 @@
  * and what must be synced with each; in which order that happens within a roll or a stop is `tail.ts`'s.
  */
 
+import { createAfresh } from '../file/checkpoint.ts'
 import { type FileSystem, fileErrorCode } from '../file/file-system.ts'
 import {
   DELETED_SUFFIX,
@@ -203,8 +204,7 @@ export async function retireSegment(
 
 /** Replaces the content of a file that can be made again from the log, and syncs it. */
 async function writeWhole(files: LogFiles, path: string, bytes: Buffer): Promise<void> {
-  if ((await files.fileSystem.status(path)) !== undefined) await files.fileSystem.removeFile(path)
-  const file = await files.fileSystem.open(path, 'create')
+  const file = await createAfresh(files.fileSystem, path)
   try {
     if (bytes.length > 0) await file.write([bytes], 0)
     await file.sync()

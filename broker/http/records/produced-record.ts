@@ -44,12 +44,6 @@ export class RecordRefusal extends Error {
   }
 }
 
-/** How a refusal looks in an answer. */
-export interface RefusedRecord {
-  readonly code: ErrorCode
-  readonly detail: string
-}
-
 /** The most records one JSON or MessagePack request may hold; an NDJSON upload has no such limit. */
 export const REQUEST_RECORDS_MAX = 100_000
 

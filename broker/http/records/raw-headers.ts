@@ -6,6 +6,7 @@
  */
 
 import { ApiError } from '../../../client/api/errors.ts'
+import { RECORD_HEADER_BYTES_MAX } from '../../../client/api/schemas/records.ts'
 import type { RecordHeader } from '../../../storage/record/record.ts'
 import type { ProducedHeader } from './produced-record.ts'
 
@@ -19,9 +20,6 @@ export const OMITTED_HEADER = 'spool-headers-omitted'
 
 /** The record header that keeps the Content-Type a raw value came with. */
 export const CONTENT_TYPE_NAME = 'content-type'
-
-/** All `spool-key` and `spool-header-…` of a reply, names and values. */
-const HEADER_BYTES_MAX = 8 * 1024
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const PERCENT = 0x25
@@ -82,7 +80,7 @@ export function headersOfRecord(
   headers: readonly RecordHeader[],
 ): Map<string, string[]> {
   const sent = new Map<string, string[]>()
-  let left = HEADER_BYTES_MAX
+  let left = RECORD_HEADER_BYTES_MAX
   let omitted = 0
   const add = (name: string, value: string) => {
     const size = name.length + value.length

@@ -10,13 +10,7 @@ import {
 } from '../media-types.ts'
 import { defineRoute } from '../route.ts'
 import { Type } from '../schema.ts'
-import {
-  Acks,
-  FetchEnvelope,
-  FetchResults,
-  ProduceEnvelope,
-  ProduceResults,
-} from '../schemas/envelopes.ts'
+import { Acks, FetchEnvelope, ProduceEnvelope } from '../schemas/envelopes.ts'
 import {
   CURSOR_CHARACTERS_MAX,
   PAGE_BYTES_DEFAULT,
@@ -284,6 +278,3 @@ export const RECORD_ROUTES = {
     },
   }),
 } as const
-
-/** The envelopes that the binary answers begin with. */
-export const ANSWER_ENVELOPES = { produce: ProduceResults, fetch: FetchResults } as const

@@ -23,7 +23,7 @@ export const TIMEOUT_MS_DEFAULT = 30_000
 export const ERRORS_LISTED_MAX = 100
 /** A cursor is opaque, and no longer than this. */
 export const CURSOR_CHARACTERS_MAX = 8 * 1024
-/** The first so many bytes of keys and headers go into HTTP headers. */
+/** All `spool-key` and `spool-header-…` of a reply, names and values: what goes beyond is left out. */
 export const RECORD_HEADER_BYTES_MAX = 8 * 1024
 
 export const Base64 = strictObject(

@@ -114,7 +114,7 @@ test('what nobody needs is pruned: unknown topics, epochs without a record; the 
   for (let round = 0; round < 5_000; round++) {
     await epochs.raise([at(0, round < 3 ? round * 10 : 30), at(0, 0, 1)])
   }
-  await epochs.prune(new Set([TOPIC_IDS[0]!]), '/data')
+  await epochs.prune(new Set([TOPIC_IDS[0]!]))
   const kept = [
     { epoch: 0, startOffset: 0 },
     { epoch: 1, startOffset: 10 },
@@ -140,7 +140,7 @@ test('pruned or not, a power cut at any call leaves the old file or the new one'
     const copy = disk.clone(n)
     const pruned = await open(copy)
     copy.faults.haltAtNth(n)
-    await Promise.race([pruned.prune(new Set([TOPIC_IDS[0]!]), '/data'), copy.halted])
+    await Promise.race([pruned.prune(new Set([TOPIC_IDS[0]!])), copy.halted])
     expect((await open(copy.powerCut(n))).latest(at(0))).toBe(0)
   }
 })
