@@ -9,7 +9,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { ApiError } from '../client/api/errors.ts'
+import { SpoolError } from '../client/api/errors.ts'
 import { type Clock, type Random, systemClock, systemRandom } from '../storage/clock.ts'
 import { type DirectoryLock, sqliteDirectoryLock } from '../storage/file/directory-lock.ts'
 import type { FileSystem } from '../storage/file/file-system.ts'
@@ -85,7 +85,7 @@ export class Broker {
    * Starts a broker; resolves when it serves. While it recovers it answers its health routes.
    *
    * @throws ConfigError when it would be open to other machines without a word about who may use it;
-   * StorageError DATA_DIRECTORY_LOCKED, KAFKA_STORAGE_ERROR; ApiError INVALID_CONFIG for another node's
+   * StorageError DATA_DIRECTORY_LOCKED, KAFKA_STORAGE_ERROR; SpoolError INVALID_CONFIG for another node's
    * directory; or the system's error when the address cannot be had. Nothing is left running then.
    */
   static async start(
@@ -171,7 +171,7 @@ export class Broker {
 
   #recovered(): BrokerCore {
     if (this.#core?.isRecovered === true) return this.#core
-    throw new ApiError('BROKER_NOT_READY', 'the broker is recovering its logs; try again soon', {
+    throw new SpoolError('BROKER_NOT_READY', 'the broker is recovering its logs; try again soon', {
       outcome: 'refused',
       retryAfterS: 1,
     })

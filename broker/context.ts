@@ -26,7 +26,7 @@ export interface BrokerContext {
   /** Calls `listener` after every sync of a log, with the seconds it took. */
   onFlush(listener: (seconds: number) => void): void
 
-  /** These four throw ApiError BROKER_NOT_READY before the end of recovery. */
+  /** These four throw SpoolError BROKER_NOT_READY before the end of recovery. */
   readonly topics: TopicService
   readonly replicas: ReplicaManager
   readonly producerIds: ProducerIds

@@ -5,7 +5,7 @@
  * duplicate and dropped.
  */
 
-import { ApiError } from '../client/api/errors.ts'
+import { SpoolError } from '../client/api/errors.ts'
 import { type ClusterStore, VersionConflict } from './cluster/cluster-store.ts'
 import { PRODUCER_IDS_KEY, parseCounter } from './cluster/metadata-keys.ts'
 
@@ -37,7 +37,7 @@ export class ProducerIds {
   /**
    * A producer id nobody has had. Callers that find the block used up share one allocation.
    *
-   * @throws ApiError KAFKA_STORAGE_ERROR, DISK_FULL or BROKER_BUSY when no block could be had.
+   * @throws SpoolError KAFKA_STORAGE_ERROR, DISK_FULL or BROKER_BUSY when no block could be had.
    */
   async next(): Promise<ProducerIdentity> {
     while (this.#nextId === this.#blockEnd) {
@@ -57,7 +57,7 @@ export class ProducerIds {
       const [entry] = await this.#store.read(PRODUCER_IDS_KEY)
       const start = entry === undefined ? 0 : parseCounter(entry.value)
       if (start === undefined || start + PRODUCER_ID_BLOCK > Number.MAX_SAFE_INTEGER) {
-        throw new ApiError('KAFKA_STORAGE_ERROR', 'the metadata of producer ids cannot be read')
+        throw new SpoolError('KAFKA_STORAGE_ERROR', 'the metadata of producer ids cannot be read')
       }
       const end = start + PRODUCER_ID_BLOCK
       if (!(await this.#claim(end, entry?.version ?? 'absent'))) continue
@@ -65,7 +65,7 @@ export class ProducerIds {
       this.#blockEnd = end
       return
     }
-    throw new ApiError('BROKER_BUSY', 'other brokers take producer ids faster than this one', {
+    throw new SpoolError('BROKER_BUSY', 'other brokers take producer ids faster than this one', {
       retryAfterS: 1,
     })
   }

@@ -4,7 +4,7 @@
  * `cluster-image.ts`, where it is kept is the store.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import type { Logger } from '../../storage/logger.ts'
 import { ClusterImage, differenceOf, type ImageDifference } from './cluster-image.ts'
 import type { ClusterStore, EntryEvent } from './cluster-store.ts'
@@ -44,7 +44,7 @@ export class ClusterMetadata {
    * Joins: founds the cluster if there is none, raises the broker epoch (durable before it is used), and
    * reads the first image.
    *
-   * @throws ApiError INVALID_CONFIG when the metadata is that of another node; KAFKA_STORAGE_ERROR when
+   * @throws SpoolError INVALID_CONFIG when the metadata is that of another node; KAFKA_STORAGE_ERROR when
    * an entry cannot be read.
    */
   static async join(options: ClusterMetadataOptions): Promise<ClusterMetadata> {
@@ -105,7 +105,7 @@ async function joinCluster({ store, nodeId, newClusterId }: ClusterMetadataOptio
   const cluster = parseClusterEntry(entry.value)
   if (cluster === undefined) throw unreadable(CLUSTER_KEY)
   if (cluster.nodeId !== undefined && cluster.nodeId !== nodeId) {
-    throw new ApiError(
+    throw new SpoolError(
       'INVALID_CONFIG',
       `the data directory belongs to node ${cluster.nodeId}, not to node.id ${nodeId}`,
     )
@@ -123,8 +123,8 @@ async function raiseBrokerEpoch(store: ClusterStore, nodeId: number): Promise<nu
   return previous + 1
 }
 
-function unreadable(key: string): ApiError {
-  return new ApiError(
+function unreadable(key: string): SpoolError {
+  return new SpoolError(
     'KAFKA_STORAGE_ERROR',
     `the metadata under "${key}" is not what this version writes`,
   )

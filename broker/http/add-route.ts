@@ -10,7 +10,7 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { ApiError, withOutcome } from '../../client/api/errors.ts'
+import { SpoolError, withOutcome } from '../../client/api/errors.ts'
 import {
   acceptsExactly,
   FORM_TYPE,
@@ -163,7 +163,7 @@ function acceptedType(accept: string | undefined, offers: readonly string[]): st
   if (acceptsExactly(accept, PROBLEM_TYPE) && offers.includes(JSON_TYPE)) {
     return JSON_TYPE
   }
-  throw new ApiError('NOT_ACCEPTABLE', `this can be had as ${offers.join(', ')}`)
+  throw new SpoolError('NOT_ACCEPTABLE', `this can be had as ${offers.join(', ')}`)
 }
 
 /** The part of a request target after the `?`. */
@@ -176,21 +176,21 @@ export function queryTextOf(url: string): string {
 function checkMediaType(request: FastifyRequest, route: Route): string | undefined {
   const mediaType = mediaTypeOf(request.headers['content-type'])
   if (mediaType === null) {
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'the Content-Type is not a media type')
+    throw new SpoolError('UNSUPPORTED_MEDIA_TYPE', 'the Content-Type is not a media type')
   }
   const hasBody = announcedLength(request.raw) !== 0
   if (route.body === undefined) {
-    if (hasBody) throw new ApiError('INVALID_REQUEST', 'this route takes no body')
+    if (hasBody) throw new SpoolError('INVALID_REQUEST', 'this route takes no body')
     return mediaType
   }
   const encoding = request.headers['content-encoding']
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
-    throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'a body with Content-Encoding is not taken', {
+    throw new SpoolError('UNSUPPORTED_MEDIA_TYPE', 'a body with Content-Encoding is not taken', {
       outcome: 'refused',
     })
   }
   if (!hasBody && route.body.isRequired && route.body.kind === 'document') {
-    throw new ApiError('INVALID_REQUEST', 'this route needs a JSON body')
+    throw new SpoolError('INVALID_REQUEST', 'this route needs a JSON body')
   }
   if (hasBody && route.body.kind === 'document') checkDocumentType(mediaType, route)
   return mediaType
@@ -204,7 +204,7 @@ function checkDocumentType(mediaType: string | undefined, route: Route): void {
     mediaType === undefined || mediaType === FORM_TYPE
       ? `; with curl: -H 'content-type: ${types[0]}', or --json`
       : ''
-  throw new ApiError(
+  throw new SpoolError(
     'UNSUPPORTED_MEDIA_TYPE',
     `the body came with ${sent}; this route takes ${types.join(', ')}${hint}`,
   )

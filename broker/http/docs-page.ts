@@ -7,7 +7,7 @@
 import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { ApiError, toProblem } from '../../client/api/errors.ts'
+import { SpoolError, toProblem } from '../../client/api/errors.ts'
 import { PROBLEM_TYPE } from '../../client/api/media-types.ts'
 import { renderJson } from './error-reply.ts'
 
@@ -30,7 +30,7 @@ export async function sendDocs(request: FastifyRequest, reply: FastifyReply): Pr
 async function createPage(): Promise<FastifyInstance> {
   const app = Fastify({ logger: false, exposeHeadRoutes: false })
   app.setNotFoundHandler((_request, reply) => {
-    const error = new ApiError('RESOURCE_NOT_FOUND', 'the page has no such file')
+    const error = new SpoolError('RESOURCE_NOT_FOUND', 'the page has no such file')
     return reply
       .code(404)
       .header('content-type', PROBLEM_TYPE)

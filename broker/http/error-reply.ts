@@ -7,7 +7,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ApiError, apiErrorFrom, ERRORS, toProblem, withOutcome } from '../../client/api/errors.ts'
+import {
+  ERRORS,
+  SpoolError,
+  spoolErrorFrom,
+  toProblem,
+  withOutcome,
+} from '../../client/api/errors.ts'
 import { PROBLEM_TYPE } from '../../client/api/media-types.ts'
 import type { BrokerContext } from '../context.ts'
 import { announcedLength } from './limits/body-reader.ts'
@@ -54,7 +60,7 @@ export function sendError(
  * Who appends is told the outcome whatever went wrong. An error that does not say it comes from the checks
  * of the head, before anything was appended: those of the route itself do (`add-route.ts`).
  */
-function outcomeSaid(error: ApiError, request: FastifyRequest): ApiError {
+function outcomeSaid(error: SpoolError, request: FastifyRequest): SpoolError {
   return configOf(request).appends === true ? withOutcome(error, 'refused') : error
 }
 
@@ -77,7 +83,7 @@ function isMuchToCome(message: IncomingMessage, closesAnyway: boolean): boolean 
 function logError(
   context: BrokerContext,
   thrown: unknown,
-  error: ApiError,
+  error: SpoolError,
   request: FastifyRequest,
 ): void {
   if (error.code === 'UNKNOWN_SERVER_ERROR') {
@@ -109,32 +115,32 @@ export function routeName(request: FastifyRequest): string {
   return configOf(request).template ?? '(none)'
 }
 
-/** Fastify's own refusals by its codes; everything else by `apiErrorFrom`. */
-function asApiError(thrown: unknown): ApiError {
+/** Fastify's own refusals by its codes; everything else by `spoolErrorFrom`. */
+function asApiError(thrown: unknown): SpoolError {
   const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : ''
   switch (code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
-      return new ApiError('UNSUPPORTED_MEDIA_TYPE', 'the Content-Type is not a media type')
+      return new SpoolError('UNSUPPORTED_MEDIA_TYPE', 'the Content-Type is not a media type')
     case 'FST_ERR_BAD_URL':
-      return new ApiError('INVALID_REQUEST', 'the path is not percent-encoded UTF-8')
+      return new SpoolError('INVALID_REQUEST', 'the path is not percent-encoded UTF-8')
     case 'FST_ERR_MAX_PARAM_LENGTH':
-      return new ApiError('URI_TOO_LONG', 'a part of the path is longer than any name')
+      return new SpoolError('URI_TOO_LONG', 'a part of the path is longer than any name')
     default:
-      return apiErrorFrom(thrown)
+      return spoolErrorFrom(thrown)
   }
 }
 
 /** What the HTTP parser says, by Node's code, as an error of ours. */
-function parserError(code: string | undefined): ApiError {
+function parserError(code: string | undefined): SpoolError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new ApiError('HEADERS_TOO_LARGE', 'the request line and headers exceed 16384 bytes')
+      return new SpoolError('HEADERS_TOO_LARGE', 'the request line and headers exceed 16384 bytes')
     case 'HPE_CHUNK_EXTENSIONS_OVERFLOW':
-      return new ApiError('REQUEST_TOO_LARGE', 'the chunk extensions are too large')
+      return new SpoolError('REQUEST_TOO_LARGE', 'the chunk extensions are too large')
     case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return new ApiError('REQUEST_BODY_TIMEOUT', 'the request headers did not arrive in time')
+      return new SpoolError('REQUEST_BODY_TIMEOUT', 'the request headers did not arrive in time')
     default:
-      return new ApiError('INVALID_REQUEST', 'this is not an HTTP/1.1 request')
+      return new SpoolError('INVALID_REQUEST', 'this is not an HTTP/1.1 request')
   }
 }
 
@@ -146,7 +152,7 @@ const refused = new WeakSet<Socket>()
  * socket goes when the client closes its side, or soon anyway: destroying it with bytes unread would
  * send a reset that overtakes the answer.
  */
-export function refuseConnection(error: ApiError, socket: Socket): void {
+export function refuseConnection(error: SpoolError, socket: Socket): void {
   if (refused.has(socket)) return
   if (socket.destroyed || !socket.writable) {
     socket.destroy()
@@ -189,7 +195,7 @@ const REASONS: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
 }
 
-function rawReply(error: ApiError): string {
+function rawReply(error: SpoolError): string {
   const body = renderJson(toProblem(error), false)
   const status = ERRORS[error.code].httpStatus
   return [

@@ -5,21 +5,21 @@
  */
 
 import { isUtf8 } from 'node:buffer'
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import { JsonError, JsonReader } from './records/json-reader.ts'
 
 const reader = new JsonReader()
 
 /** The value of the body. Throws INVALID_REQUEST naming what is wrong and at which byte. */
 export function parseStrictJson(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw new ApiError('INVALID_REQUEST', 'the body is not UTF-8')
+  if (!isUtf8(bytes)) throw new SpoolError('INVALID_REQUEST', 'the body is not UTF-8')
   try {
     reader.open(bytes)
     reader.skip()
     reader.finish()
   } catch (error) {
     if (!(error instanceof JsonError)) throw error
-    throw new ApiError('INVALID_REQUEST', `the body is not JSON we read: ${error.message}`)
+    throw new SpoolError('INVALID_REQUEST', `the body is not JSON we read: ${error.message}`)
   }
   return JSON.parse(bytes.toString('utf8'))
 }

@@ -3,7 +3,7 @@
  * the paths from the table of routes; asked only when the router found nothing, so it may be slow.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import type { Route } from '../../client/api/route.ts'
 
 export class UnknownPaths {
@@ -14,16 +14,19 @@ export class UnknownPaths {
   }
 
   /** The error for a request that matched no route. `url` is the request target as it came. */
-  errorFor(method: string, url: string): ApiError {
+  errorFor(method: string, url: string): SpoolError {
     const path = url.split('?', 1)[0] ?? ''
     const here = this.#routes.filter(({ pattern }) => pattern.test(path)).map((it) => it.route)
     if (here.length === 0) {
-      return new ApiError('ROUTE_NOT_FOUND', 'no route has this path; /openapi.json lists them all')
+      return new SpoolError(
+        'ROUTE_NOT_FOUND',
+        'no route has this path; /openapi.json lists them all',
+      )
     }
     const methods = new Set(here.flatMap((it) => (it.hasHead ? [it.method, 'HEAD'] : [it.method])))
     const allow = [...methods].join(', ')
     const hint = here.map((it) => it.otherMethods?.[method]).find((it) => it !== undefined)
-    return new ApiError('METHOD_NOT_ALLOWED', hint ?? `this path takes ${allow}`, {
+    return new SpoolError('METHOD_NOT_ALLOWED', hint ?? `this path takes ${allow}`, {
       headers: { allow },
     })
   }

@@ -3,7 +3,7 @@
  * once, by Kafka's rule: the first offset whose timestamp is at or after it.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import { type Position, positionTime } from '../../client/api/positions.ts'
 import type { Partition } from '../partition/partition.ts'
 
@@ -37,7 +37,7 @@ export async function resolvePosition(
       if (position.offset >= logStartOffset && position.offset <= highWatermark) {
         return { offset: position.offset }
       }
-      throw new ApiError(
+      throw new SpoolError(
         'OFFSET_OUT_OF_RANGE',
         `partition ${partition.partition} has offsets from ${logStartOffset} to before ${highWatermark}, not ${position.offset}`,
         { extensions: { logStartOffset, highWatermark } },

@@ -10,7 +10,7 @@
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import { ROUTES } from '../../client/api/routes.ts'
 import { readAuthToken } from '../config.ts'
 import type { BrokerContext, Listener } from '../context.ts'
@@ -194,16 +194,20 @@ class HttpServer implements Listener {
   /** Throws while the broker has nothing to serve from, or is on its way out. */
   #checkServing(isReady: boolean): void {
     if (this.#closing.signal.aborted) {
-      throw new ApiError('BROKER_STOPPING', 'the broker is stopping', {
+      throw new SpoolError('BROKER_STOPPING', 'the broker is stopping', {
         outcome: 'refused',
         retryAfterS: RETRY_AFTER_S,
       })
     }
     if (!isReady) {
-      throw new ApiError('BROKER_NOT_READY', 'the broker is recovering its logs; try again soon', {
-        outcome: 'refused',
-        retryAfterS: RETRY_AFTER_S,
-      })
+      throw new SpoolError(
+        'BROKER_NOT_READY',
+        'the broker is recovering its logs; try again soon',
+        {
+          outcome: 'refused',
+          retryAfterS: RETRY_AFTER_S,
+        },
+      )
     }
   }
 

@@ -9,7 +9,7 @@
 import { createRequire } from 'node:module'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type * as Compiler from '@sinclair/typebox/compiler'
-import { ApiError, isErrorCode } from '../../client/api/errors.ts'
+import { isErrorCode, SpoolError } from '../../client/api/errors.ts'
 
 /** What a value was part of, for the error. */
 export type Place = 'path parameter' | 'query parameter' | 'field'
@@ -36,32 +36,32 @@ export class Check<Schema extends TSchema> {
     this.#place = place
   }
 
-  /** Passes a value that fits; throws ApiError with the first thing that does not. */
+  /** Passes a value that fits; throws SpoolError with the first thing that does not. */
   passes(value: unknown): Static<Schema> {
     this.#compiled ??= compile(this.schema)
     if (this.#compiled.Check(value)) return value as Static<Schema>
     const error = this.#compiled.Errors(value).First()
     throw error === undefined
-      ? new ApiError('INVALID_REQUEST', 'the request does not fit its schema')
+      ? new SpoolError('INVALID_REQUEST', 'the request does not fit its schema')
       : this.#describe(error)
   }
 
-  #describe(error: Compiler.ValueError): ApiError {
+  #describe(error: Compiler.ValueError): SpoolError {
     const field = fieldName(error.path)
     const name = field === '' ? 'the body' : `${this.#place} ${field}`
     const options = field === '' ? {} : { extensions: { field } }
     if (error.type === compiler?.ValueErrorType.ObjectAdditionalProperties) {
       const known = knownNames(this.schema, error.path)
-      return new ApiError('INVALID_REQUEST', `${name} is not known here${known}`, options)
+      return new SpoolError('INVALID_REQUEST', `${name} is not known here${known}`, options)
     }
     if (
       error.type === compiler?.ValueErrorType.ObjectRequiredProperty ||
       error.value === undefined
     ) {
-      return new ApiError('INVALID_REQUEST', `${name} is required`, options)
+      return new SpoolError('INVALID_REQUEST', `${name} is required`, options)
     }
     const code = error.schema['x-error']
-    return new ApiError(
+    return new SpoolError(
       isErrorCode(code) ? code : 'INVALID_REQUEST',
       `${name} is ${shown(error.value)}, which is not ${allowed(error.schema)}`,
       options,
@@ -173,7 +173,7 @@ export class QueryCheck<Schema extends TSchema> {
         const before = (values[name] ?? []) as unknown[]
         values[name] = [...before, readText(schema.items as TSchema, value)]
       } else if (name in values) {
-        throw new ApiError('INVALID_REQUEST', `query parameter ${visible(name)} is given twice`, {
+        throw new SpoolError('INVALID_REQUEST', `query parameter ${visible(name)} is given twice`, {
           extensions: { field: name },
         })
       } else values[name] = schema === undefined ? value : readText(schema, value)
@@ -206,7 +206,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '))
   } catch {
-    throw new ApiError(
+    throw new SpoolError(
       'INVALID_REQUEST',
       `the query has ${shown(text)}, which is not percent-encoded UTF-8`,
     )

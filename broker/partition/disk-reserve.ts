@@ -8,7 +8,7 @@
  * reading all over again.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import type { Clock, Timer } from '../../storage/clock.ts'
 import type { FileSystem } from '../../storage/file/file-system.ts'
 import type { Logger } from '../../storage/logger.ts'
@@ -53,11 +53,11 @@ export class DiskReserve {
     return this.#freeBytes
   }
 
-  /** @throws ApiError DISK_FULL, outcome refused, while less than the reserve is free. */
+  /** @throws SpoolError DISK_FULL, outcome refused, while less than the reserve is free. */
   check(): void {
     if (!this.isShort) return
     this.#schedule()
-    throw new ApiError(
+    throw new SpoolError(
       'DISK_FULL',
       `the disk has ${Math.max(0, this.#freeBytes)} bytes free, less than disk.reserve.bytes ${this.#options.reserveBytes}: nothing is written until there is room, reads go on`,
       { outcome: 'refused', retryAfterS: RETRY_AFTER_S },

@@ -1,6 +1,6 @@
 /** What a reader asks of many partitions at once and what it gets, and the checks of the question. */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import type { ReadWish } from '../../storage/log/log-reader.ts'
 import type { Offset } from '../../storage/record/offsets.ts'
 
@@ -47,7 +47,7 @@ export interface FetchedPartition {
   readonly bytes: Buffer
   /** The offset after `bytes`. */
   readonly nextOffset: number
-  readonly error?: ApiError
+  readonly error?: SpoolError
 }
 
 /** Kafka's own default for the longest wait of a consumer is half a second; nobody needs more than this. */
@@ -55,11 +55,11 @@ export const FETCH_WAIT_MS_MAX = 60_000
 /** More partitions than this in one question are a mistake or an attack. */
 export const FETCH_PARTITIONS_MAX = 10_000
 
-/** @throws ApiError for a question that is wrong as a whole; nothing is clamped. */
+/** @throws SpoolError for a question that is wrong as a whole; nothing is clamped. */
 export function checkFetchRequest(request: FetchRequest, fetchBytesMax: number): void {
   // -1 is how a Kafka consumer says that it is none.
   if ((request.replicaId ?? -1) !== -1 || (request.brokerEpoch ?? -1) !== -1) {
-    throw new ApiError(
+    throw new SpoolError(
       'CLUSTER_AUTHORIZATION_FAILED',
       'replicaId and brokerEpoch are for brokers of the cluster only',
     )
@@ -68,7 +68,7 @@ export function checkFetchRequest(request: FetchRequest, fetchBytesMax: number):
   checkBounds('maxBytes', request.maxBytes, 0, fetchBytesMax)
   checkBounds('minBytes', request.minBytes, 0, fetchBytesMax)
   if (request.minBytes > request.maxBytes) {
-    throw new ApiError(
+    throw new SpoolError(
       'INVALID_REQUEST',
       `minBytes ${request.minBytes} exceeds maxBytes ${request.maxBytes}`,
     )
@@ -82,7 +82,10 @@ function checkPartitions(partitions: readonly FetchPartition[], fetchBytesMax: n
   for (const { topic, partition, maxBytes } of partitions) {
     const key = `${topic}/${partition}`
     if (seen.has(key)) {
-      throw new ApiError('INVALID_REQUEST', `partition ${partition} of a topic is asked for twice`)
+      throw new SpoolError(
+        'INVALID_REQUEST',
+        `partition ${partition} of a topic is asked for twice`,
+      )
     }
     seen.add(key)
     if (maxBytes !== undefined) checkBounds('maxBytes', maxBytes, 0, fetchBytesMax)
@@ -91,5 +94,5 @@ function checkPartitions(partitions: readonly FetchPartition[], fetchBytesMax: n
 
 function checkBounds(name: string, value: number, min: number, max: number): void {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return
-  throw new ApiError('INVALID_REQUEST', `${name} is ${value}, not from ${min} to ${max}`)
+  throw new SpoolError('INVALID_REQUEST', `${name} is ${value}, not from ${min} to ${max}`)
 }

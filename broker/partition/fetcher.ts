@@ -7,7 +7,7 @@
  * that comes in small batches costs two reads of a megabyte, and no memory.
  */
 
-import { type ApiError, apiErrorFrom } from '../../client/api/errors.ts'
+import { type SpoolError, spoolErrorFrom } from '../../client/api/errors.ts'
 import type { Clock } from '../../storage/clock.ts'
 import type { ReadWish } from '../../storage/log/log-reader.ts'
 import {
@@ -34,7 +34,7 @@ interface Part {
   readonly partition: Partition | undefined
   bytes: Buffer
   nextOffset: number
-  error: ApiError | undefined
+  error: SpoolError | undefined
 }
 
 export class Fetcher {
@@ -70,7 +70,7 @@ export class Fetcher {
       if (epoch !== -1) partition.checkLeaderEpoch(epoch)
       return { ...part, partition, error: undefined }
     } catch (error) {
-      return { ...part, partition: undefined, error: apiErrorFrom(error) }
+      return { ...part, partition: undefined, error: spoolErrorFrom(error) }
     }
   }
 
@@ -140,7 +140,7 @@ async function readPart(part: Part, share: ReadWish, roomBytes: number): Promise
     part.bytes = read.bytes
     part.nextOffset = read.nextOffset
   } catch (error) {
-    const refusal = apiErrorFrom(error)
+    const refusal = spoolErrorFrom(error)
     // No memory for the answer (`allocate`): that is about the request, not about the partition.
     if (refusal.code === 'BROKER_BUSY') throw refusal
     part.error = refusal

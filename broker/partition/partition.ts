@@ -5,7 +5,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import { acknowledgesAfterSync } from '../../storage/config.ts'
 import type { LogRead } from '../../storage/log/log.ts'
 import type { ReadWish } from '../../storage/log/log-reader.ts'
@@ -129,7 +129,7 @@ export class Partition {
    * Takes one whole batch, patched in place. Its offsets are fixed when this returns; durability is the
    * promise in the result.
    *
-   * @throws ApiError or StorageError: it is not in the log and never will be, whether or not the error
+   * @throws SpoolError or StorageError: it is not in the log and never will be, whether or not the error
    * says `refused`.
    */
   appendAsLeader(batch: Buffer, options: AppendOptions): PartitionAppend {
@@ -160,7 +160,7 @@ export class Partition {
    * Whole batches from the one that contains `offset`, at least one if there is any below `upTo`
    * (the high watermark, if that is lower or none is given).
    *
-   * @throws ApiError OFFSET_OUT_OF_RANGE with `logStartOffset` and `highWatermark`.
+   * @throws SpoolError OFFSET_OUT_OF_RANGE with `logStartOffset` and `highWatermark`.
    */
   async read(offset: number, options: ReadWish & { upTo?: Offset }): Promise<LogRead> {
     this.#checkOpen()
@@ -183,7 +183,7 @@ export class Partition {
    * Waits until readers can see a record at `afterOffset` or later. True when they can; false when the
    * time is up or `signal` aborted.
    *
-   * @throws ApiError when too many requests wait, or the partition goes away meanwhile.
+   * @throws SpoolError when too many requests wait, or the partition goes away meanwhile.
    */
   waitForAppend(afterOffset: number, waitMs: number, signal?: AbortSignal): Promise<boolean> {
     return this.#options.purgatory.wait({
@@ -209,7 +209,7 @@ export class Partition {
    * Forgets all records before `before`; returns the first offset kept, when that is durable. Less than
    * the present start changes nothing.
    *
-   * @throws ApiError OFFSET_OUT_OF_RANGE when it is beyond the high watermark.
+   * @throws SpoolError OFFSET_OUT_OF_RANGE when it is beyond the high watermark.
    */
   async deletePrefix(before: number): Promise<Offset> {
     this.#checkOpen()
@@ -218,21 +218,21 @@ export class Partition {
     return await this.#log.deletePrefix(toOffset(before))
   }
 
-  /** @throws ApiError when `currentLeaderEpoch`, as the client knows it, is not the one in force. */
+  /** @throws SpoolError when `currentLeaderEpoch`, as the client knows it, is not the one in force. */
   checkLeaderEpoch(currentLeaderEpoch: number): void {
     if (currentLeaderEpoch === this.leaderEpoch) return
     const isOld = currentLeaderEpoch < this.leaderEpoch
-    throw new ApiError(
+    throw new SpoolError(
       isOld ? 'FENCED_LEADER_EPOCH' : 'UNKNOWN_LEADER_EPOCH',
       `the leader epoch of ${this.#name} is ${this.leaderEpoch}, not ${currentLeaderEpoch}`,
       { extensions: { leaderEpoch: this.leaderEpoch } },
     )
   }
 
-  /** @throws ApiError INCONSISTENT_TOPIC_ID when the client means another topic of the same name. */
+  /** @throws SpoolError INCONSISTENT_TOPIC_ID when the client means another topic of the same name. */
   checkTopicId(topicId: string): void {
     if (topicId === this.topicId) return
-    throw new ApiError(
+    throw new SpoolError(
       'INCONSISTENT_TOPIC_ID',
       `topic ${this.topic} was created anew: its id is ${this.topicId} now`,
       { extensions: { topicId: this.topicId } },
@@ -290,14 +290,14 @@ export class Partition {
 
   #checkOpen(options: { outcome?: 'refused' } = {}): void {
     if (this.#isClosed) {
-      throw new ApiError(
+      throw new SpoolError(
         'UNKNOWN_TOPIC_OR_PARTITION',
         `partition ${this.#name} was deleted`,
         options,
       )
     }
     if (this.#log.isOffline) {
-      throw new ApiError(
+      throw new SpoolError(
         'KAFKA_STORAGE_ERROR',
         `partition ${this.#name} is offline: ${this.#log.offlineReason ?? 'its disk failed'}`,
         options,
@@ -309,7 +309,7 @@ export class Partition {
     const inSync = this.inSyncReplicas.length
     const { minInSyncReplicas } = this.#config
     if (inSync >= minInSyncReplicas) return
-    throw new ApiError(
+    throw new SpoolError(
       'NOT_ENOUGH_REPLICAS',
       `${this.#name} has ${inSync} in-sync replicas, fewer than min.insync.replicas ${minInSyncReplicas}`,
       { outcome: 'refused', retryAfterS: 1, extensions: { inSyncReplicas: inSync } },
@@ -321,9 +321,9 @@ export class Partition {
     if (!isInside) throw this.#outOfRange(offset)
   }
 
-  #outOfRange(offset: number): ApiError {
+  #outOfRange(offset: number): SpoolError {
     const { logStartOffset } = this.#log
-    return new ApiError(
+    return new SpoolError(
       'OFFSET_OUT_OF_RANGE',
       `${this.#name} has offsets from ${logStartOffset} to before ${this.#highWatermark}, not ${offset}`,
       { extensions: { logStartOffset, highWatermark: this.#highWatermark } },

@@ -4,7 +4,7 @@
  * its client, or sent home because the broker stops. Does not know what they wait for.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import type { Clock } from '../../storage/clock.ts'
 import { Deadlines } from './deadlines.ts'
 
@@ -52,7 +52,7 @@ export class Purgatory {
   /**
    * Resolves true when satisfied; false when out of time, aborted, or closed.
    *
-   * @throws ApiError LIMIT_EXCEEDED when `waiting.requests.max` wait already.
+   * @throws SpoolError LIMIT_EXCEEDED when `waiting.requests.max` wait already.
    */
   async wait(wait: Wait): Promise<boolean> {
     if (wait.isSatisfied()) return true
@@ -92,9 +92,9 @@ export class Purgatory {
     const unsubscribe = wait.subscribe(wake)
   }
 
-  #refusal(): ApiError {
+  #refusal(): SpoolError {
     this.#refused += 1
-    return new ApiError(
+    return new SpoolError(
       'LIMIT_EXCEEDED',
       `${this.#waitersMax} requests are waiting already, the most waiting.requests.max allows; ask again without waiting, or later`,
       { retryAfterS: RETRY_AFTER_S },

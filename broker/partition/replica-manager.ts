@@ -3,7 +3,7 @@
  * of cluster images comes in, partitions appear, change and go), and answers fetches over many of them.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import type { Clock } from '../../storage/clock.ts'
 import type { Logger } from '../../storage/logger.ts'
 import type { ImageDifference, TopicImage } from '../cluster/cluster-image.ts'
@@ -58,7 +58,7 @@ export class ReplicaManager {
   /**
    * The partition, wherever its topic comes from.
    *
-   * @throws ApiError UNKNOWN_TOPIC_OR_PARTITION; KAFKA_STORAGE_ERROR when its log cannot be used.
+   * @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION; KAFKA_STORAGE_ERROR when its log cannot be used.
    */
   partition(topic: string, partition: number): Partition {
     const partitions = this.#topics.get(topic)
@@ -66,12 +66,12 @@ export class ReplicaManager {
     const found = partitions[partition]
     if (found !== undefined) return found
     if (Number.isInteger(partition) && partition >= 0 && partition < partitions.length) {
-      throw new ApiError(
+      throw new SpoolError(
         'KAFKA_STORAGE_ERROR',
         `partition ${topic}-${partition} is offline: its log could not be opened, and the broker's own log says why`,
       )
     }
-    throw new ApiError(
+    throw new SpoolError(
       'UNKNOWN_TOPIC_OR_PARTITION',
       `topic ${topic} has partitions 0 to ${partitions.length - 1}, not ${partition}`,
     )
@@ -88,7 +88,7 @@ export class ReplicaManager {
    * Reads from many partitions, waiting for `minBytes` if it must. What is wrong with one partition is
    * in its place in the answer and does not hold up the others.
    *
-   * @throws ApiError for a question that is wrong as a whole, or when too many requests wait.
+   * @throws SpoolError for a question that is wrong as a whole, or when too many requests wait.
    */
   fetch(request: FetchRequest): Promise<FetchedPartition[]> {
     return this.#fetcher.fetch(request)

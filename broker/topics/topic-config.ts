@@ -3,7 +3,7 @@
  * values after defaults together with where each came from. Storing it is the topic service's.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import { type LogConfig, logConfigFrom } from '../../storage/config.ts'
 import {
   COMPRESSION_TYPE,
@@ -46,7 +46,7 @@ export interface ConfigEntry {
 /**
  * Applies checked changes over what was set before.
  *
- * @throws ApiError INVALID_CONFIG naming the key, the value and what is allowed.
+ * @throws SpoolError INVALID_CONFIG naming the key, the value and what is allowed.
  */
 export function changedConfig(before: ConfigValues, changes: ConfigChanges): ConfigValues {
   const after: Record<string, number | string> = { ...before }
@@ -120,8 +120,8 @@ function parseValue(setting: TopicSetting, value: number | string): number | str
   return number
 }
 
-function outOfBounds(setting: TopicSetting, value: number | string): ApiError {
-  return new ApiError(
+function outOfBounds(setting: TopicSetting, value: number | string): SpoolError {
+  return new SpoolError(
     'INVALID_CONFIG',
     `${setting.key} is ${shown(value)}, which is not ${allowed(setting)}`,
   )
@@ -134,8 +134,8 @@ export function allowed(setting: TopicSetting): string {
   return `an integer from ${setting.min} to ${setting.max} (${setting.unit})${special}`
 }
 
-function unknownKey(key: string): ApiError {
-  return new ApiError(
+function unknownKey(key: string): SpoolError {
+  return new SpoolError(
     'INVALID_CONFIG',
     `${shown(key)} is no setting of a topic; these are: ${TOPIC_SETTINGS.map((setting) => setting.key).join(', ')}`,
   )

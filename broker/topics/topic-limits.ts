@@ -3,7 +3,7 @@
  * that are on their way into the metadata, so that two that fit alone do not pass together.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import { PARTITION_MAX } from '../../storage/file/names.ts'
 import type { ClusterImage } from '../cluster/cluster-image.ts'
 
@@ -25,7 +25,7 @@ export class TopicLimits {
   /**
    * Holds room for so many more; the call it returns lets go, once the metadata counts them.
    *
-   * @throws ApiError LIMIT_EXCEEDED naming the setting, what there is and what was asked.
+   * @throws SpoolError LIMIT_EXCEEDED naming the setting, what there is and what was asked.
    */
   hold(topics: number, partitions: number): () => void {
     const { topicsMax, partitionsMax } = this.#options
@@ -48,26 +48,32 @@ export class TopicLimits {
   }
 }
 
-function exceeded(what: string, now: number, more: number, setting: string, max: number): ApiError {
-  return new ApiError(
+function exceeded(
+  what: string,
+  now: number,
+  more: number,
+  setting: string,
+  max: number,
+): SpoolError {
+  return new SpoolError(
     'LIMIT_EXCEEDED',
     `there are ${now} ${what}; ${more} more would exceed ${setting} ${max}`,
     { extensions: { limit: setting, max } },
   )
 }
 
-/** @throws ApiError INVALID_PARTITIONS naming the bounds. */
+/** @throws SpoolError INVALID_PARTITIONS naming the bounds. */
 export function checkPartitionCount(partitions: number): void {
   const max = PARTITION_MAX + 1
   if (Number.isSafeInteger(partitions) && partitions >= 1 && partitions <= max) return
-  throw new ApiError('INVALID_PARTITIONS', `partitions is ${partitions}, not from 1 to ${max}`)
+  throw new SpoolError('INVALID_PARTITIONS', `partitions is ${partitions}, not from 1 to ${max}`)
 }
 
-/** @throws ApiError INVALID_REPLICATION_FACTOR: more replicas than brokers, or none. */
+/** @throws SpoolError INVALID_REPLICATION_FACTOR: more replicas than brokers, or none. */
 export function checkReplicationFactor(replicationFactor: number, brokers: number): void {
   const isWhole = Number.isSafeInteger(replicationFactor)
   if (isWhole && replicationFactor >= 1 && replicationFactor <= brokers) return
-  throw new ApiError(
+  throw new SpoolError(
     'INVALID_REPLICATION_FACTOR',
     `replicationFactor is ${replicationFactor}, not from 1 to the number of brokers, ${brokers}`,
   )

@@ -4,7 +4,7 @@
  * of topics is the cluster image, so a topic is seen only once it is whole.
  */
 
-import { ApiError } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/api/errors.ts'
 import { StorageError } from '../../storage/errors.ts'
 import { fileErrorCode, isDiskFull } from '../../storage/file/file-system.ts'
 import type { Logger } from '../../storage/logger.ts'
@@ -103,7 +103,7 @@ export class TopicService {
     return image && this.#topic(image)
   }
 
-  /** Like `get`. @throws ApiError UNKNOWN_TOPIC_OR_PARTITION, saying how to create it. */
+  /** Like `get`. @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION, saying how to create it. */
   require(name: string): Topic {
     const topic = this.get(name)
     if (topic === undefined) throw unknownTopic(name)
@@ -118,7 +118,7 @@ export class TopicService {
   /**
    * Creates a topic; resolves when it is durable and served.
    *
-   * @throws ApiError INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR,
+   * @throws SpoolError INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_REPLICATION_FACTOR,
    * INVALID_CONFIG, LIMIT_EXCEEDED, or TOPIC_ALREADY_EXISTS.
    */
   async create(request: CreateTopicRequest, options: Internal = {}): Promise<Topic> {
@@ -146,7 +146,7 @@ export class TopicService {
   /**
    * Changes settings, adds partitions, or both at once; resolves when it is durable and in force.
    *
-   * @throws ApiError UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, INVALID_PARTITIONS (they never become
+   * @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION, INVALID_CONFIG, INVALID_PARTITIONS (they never become
    * fewer), LIMIT_EXCEEDED, or INVALID_UPDATE_VERSION when another broker changed the topic meanwhile.
    */
   async alter(name: string, request: AlterTopicRequest, options: Internal = {}): Promise<Topic> {
@@ -172,7 +172,7 @@ export class TopicService {
    * Deletes a topic and its records. Nobody reads or writes it from the first durable step on; resolves
    * when its files are gone. Asked again after an error, it goes on where it stopped.
    *
-   * @throws ApiError UNKNOWN_TOPIC_OR_PARTITION.
+   * @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION.
    */
   async delete(name: string, options: Internal = {}): Promise<void> {
     if (options.internal !== true) refuseInternalTopic(name)
@@ -272,7 +272,7 @@ export class TopicService {
     if (wanted === undefined) return atLeast
     checkPartitionCount(wanted)
     if (wanted >= atLeast) return wanted
-    throw new ApiError(
+    throw new SpoolError(
       'INVALID_PARTITIONS',
       `topic ${image.name} has ${atLeast} partitions and cannot have fewer (${wanted}): records would be lost`,
     )
@@ -295,13 +295,13 @@ export class TopicService {
   }
 }
 
-function alreadyExists(name: string): ApiError {
-  return new ApiError('TOPIC_ALREADY_EXISTS', `topic ${name} exists already`)
+function alreadyExists(name: string): SpoolError {
+  return new SpoolError('TOPIC_ALREADY_EXISTS', `topic ${name} exists already`)
 }
 
-function existsOtherwise(name: string, differences: readonly TopicDifference[]): ApiError {
+function existsOtherwise(name: string, differences: readonly TopicDifference[]): SpoolError {
   const each = differences.map((one) => `${one.field} is ${one.actual}, not ${one.wanted}`)
-  return new ApiError('TOPIC_ALREADY_EXISTS', `topic ${name} exists, but ${each.join('; ')}`, {
+  return new SpoolError('TOPIC_ALREADY_EXISTS', `topic ${name} exists, but ${each.join('; ')}`, {
     extensions: { differences },
   })
 }
@@ -318,12 +318,12 @@ function apiErrorOf(
   if (error instanceof VersionConflict) {
     if (conflict === 'TOPIC_ALREADY_EXISTS') return alreadyExists(name)
     const detail = `topic ${name} was changed by somebody else meanwhile; look, then repeat`
-    return new ApiError(conflict, detail)
+    return new SpoolError(conflict, detail)
   }
-  const isTyped = error instanceof ApiError || error instanceof StorageError
+  const isTyped = error instanceof SpoolError || error instanceof StorageError
   if (isTyped || fileErrorCode(error) === undefined) return error
   const code = isDiskFull(error) ? 'DISK_FULL' : 'KAFKA_STORAGE_ERROR'
-  return new ApiError(
+  return new SpoolError(
     code,
     `the disk failed (${fileErrorCode(error)}) while topic ${name} changed`,
     {

@@ -1,5 +1,5 @@
 /**
- * How an error travels: `ApiError` is what the broker throws and what the client throws again, and the
+ * How an error travels: `SpoolError` is what the broker throws and what the client throws again, and the
  * problem document (RFC 9457) is what it looks like over HTTP. Numbers and statuses come from the one
  * table in `error-table.ts`. Nothing here sends anything.
  */
@@ -14,7 +14,7 @@ export { ERRORS, type ErrorCode, type ErrorRow, isErrorCode }
  */
 export type FailureOutcome = 'refused' | 'unknown' | 'partial'
 
-export interface ApiErrorOptions {
+export interface SpoolErrorOptions {
   readonly outcome?: FailureOutcome
   /** Further members of the problem document, such as `errors` or `logStartOffset`. */
   readonly extensions?: Readonly<Record<string, unknown>>
@@ -26,7 +26,7 @@ export interface ApiErrorOptions {
 }
 
 /** An error with a name of the table. `detail` gives the values that matter and what to do. */
-export class ApiError extends Error {
+export class SpoolError extends Error {
   readonly code: ErrorCode
   readonly detail: string
   readonly outcome: FailureOutcome | undefined
@@ -34,9 +34,9 @@ export class ApiError extends Error {
   readonly retryAfterS: number | undefined
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(code: ErrorCode, detail: string, options: ApiErrorOptions = {}) {
+  constructor(code: ErrorCode, detail: string, options: SpoolErrorOptions = {}) {
     super(detail, options.cause === undefined ? undefined : { cause: options.cause })
-    this.name = 'ApiError'
+    this.name = 'SpoolError'
     this.code = code
     this.detail = detail
     this.outcome = options.outcome
@@ -71,7 +71,7 @@ export interface ProblemDocument {
 }
 
 /** The problem document of an error. The fixed members win over extensions of the same name. */
-export function toProblem(error: ApiError): ProblemDocument {
+export function toProblem(error: SpoolError): ProblemDocument {
   const { httpStatus, retriable, title } = ERRORS[error.code]
   return {
     type: `urn:spool:problem:${error.code}`,
@@ -106,21 +106,21 @@ function isStorageErrorLike(error: unknown): error is Error & StorageErrorLike {
 }
 
 /**
- * Turns whatever was thrown into an `ApiError`. The log engine's errors keep their code, message and
+ * Turns whatever was thrown into an `SpoolError`. The log engine's errors keep their code, message and
  * values; anything else is `UNKNOWN_SERVER_ERROR` with a fixed sentence: its own message may name
  * paths or secrets and stays in `cause`, for the log.
  */
-export function apiErrorFrom(error: unknown): ApiError {
-  if (error instanceof ApiError) return error
+export function spoolErrorFrom(error: unknown): SpoolError {
+  if (error instanceof SpoolError) return error
   if (isStorageErrorLike(error) && isErrorCode(error.code)) {
-    return new ApiError(error.code, error.message, {
+    return new SpoolError(error.code, error.message, {
       ...(error.outcome === undefined ? {} : { outcome: error.outcome }),
       extensions: error.values ?? {},
       ...(ERRORS[error.code].httpStatus === 503 ? { retryAfterS: 1 } : {}),
       cause: error,
     })
   }
-  return new ApiError(
+  return new SpoolError(
     'UNKNOWN_SERVER_ERROR',
     'the broker failed while it handled this request; its log says why',
     { cause: error },
@@ -128,9 +128,9 @@ export function apiErrorFrom(error: unknown): ApiError {
 }
 
 /** Reads a problem document back, as a client gets it. Unknown codes become `UNKNOWN_SERVER_ERROR`. */
-export function apiErrorFromProblem(problem: Readonly<Record<string, unknown>>): ApiError {
+export function spoolErrorFromProblem(problem: Readonly<Record<string, unknown>>): SpoolError {
   const { code, detail, outcome, title, ...rest } = problem
-  return new ApiError(
+  return new SpoolError(
     isErrorCode(code) ? code : 'UNKNOWN_SERVER_ERROR',
     String(detail ?? title ?? 'no detail was given'),
     {
@@ -142,12 +142,12 @@ export function apiErrorFromProblem(problem: Readonly<Record<string, unknown>>):
   )
 }
 
-/** The error as an ApiError that says an outcome: its own, or `outcome`. */
-export function withOutcome(thrown: unknown, outcome: FailureOutcome): ApiError {
-  const error = apiErrorFrom(thrown)
+/** The error as an SpoolError that says an outcome: its own, or `outcome`. */
+export function withOutcome(thrown: unknown, outcome: FailureOutcome): SpoolError {
+  const error = spoolErrorFrom(thrown)
   if (error.outcome !== undefined) return error
   const { code, detail, extensions, headers, retryAfterS, cause } = error
-  return new ApiError(code, detail, {
+  return new SpoolError(code, detail, {
     outcome,
     extensions,
     headers,

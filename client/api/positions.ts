@@ -15,7 +15,7 @@
  */
 
 import { OFFSET_MAX, type Offset, toOffset } from '../../storage/record/offsets.ts'
-import { ApiError } from './errors.ts'
+import { SpoolError } from './errors.ts'
 
 export type Position =
   | { readonly kind: 'earliest' }
@@ -49,7 +49,7 @@ const WEEK_MS = 7 * DAY_MS
 
 /**
  * Reads a position. `name` is the parameter it came in, for the error.
- * Throws `ApiError` INVALID_REQUEST naming the parameter, the text and the forms.
+ * Throws `SpoolError` INVALID_REQUEST naming the parameter, the text and the forms.
  */
 export function parsePosition(text: string, name = 'position'): Position {
   if (text === 'earliest' || text === 'latest') return { kind: text }
@@ -84,9 +84,9 @@ export function positionTime(position: Position, now: number): number | undefine
   return position.kind === 'ago' ? Math.max(0, now - position.durationMs) : undefined
 }
 
-function refused(name: string, text: string, why?: string): ApiError {
+function refused(name: string, text: string, why?: string): SpoolError {
   const shown = JSON.stringify(text)
-  return new ApiError('INVALID_REQUEST', `${name}=${shown}: ${why ?? `expected ${FORMS}`}`)
+  return new SpoolError('INVALID_REQUEST', `${name}=${shown}: ${why ?? `expected ${FORMS}`}`)
 }
 
 function exact(name: string, text: string, digits: string): number {

@@ -4,7 +4,7 @@
  * The pause is watched by one timer that looks at the time of the last byte: bytes move no timers.
  */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import type { Clock, Timer } from '../../../storage/clock.ts'
 
 export interface DeadlineLimits {
@@ -16,13 +16,13 @@ export interface DeadlineLimits {
 export class BodyDeadline {
   readonly #clock: Clock
   readonly #limits: DeadlineLimits
-  readonly #onExpired: (error: ApiError) => void
+  readonly #onExpired: (error: SpoolError) => void
   readonly #startedAtMs: number
   #lastByteAtMs: number
   #timer: Timer | undefined
 
   /** Starts at once. `onExpired` is called at most once, with REQUEST_BODY_TIMEOUT (408). */
-  constructor(clock: Clock, limits: DeadlineLimits, onExpired: (error: ApiError) => void) {
+  constructor(clock: Clock, limits: DeadlineLimits, onExpired: (error: SpoolError) => void) {
     this.#clock = clock
     this.#limits = limits
     this.#onExpired = onExpired
@@ -71,6 +71,6 @@ export class BodyDeadline {
   }
 }
 
-function timeout(detail: string): ApiError {
-  return new ApiError('REQUEST_BODY_TIMEOUT', detail, { headers: { connection: 'close' } })
+function timeout(detail: string): SpoolError {
+  return new SpoolError('REQUEST_BODY_TIMEOUT', detail, { headers: { connection: 'close' } })
 }

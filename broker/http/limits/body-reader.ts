@@ -5,7 +5,7 @@
  */
 
 import type { IncomingMessage } from 'node:http'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
 import { BodyDeadline, type DeadlineLimits } from './body-deadline.ts'
 import type { HeldBytes } from './byte-budget.ts'
@@ -31,7 +31,7 @@ export function checkLength(message: IncomingMessage, limits: BodyLimits): void 
 
 /**
  * Reads the body. `held` grows with what is kept and is the caller's to release once the bytes are no
- * longer needed; with `buffers` a large body is in memory that can be given back to them. Rejects with an ApiError (413, 408, 503), or INVALID_REQUEST when the client went away.
+ * longer needed; with `buffers` a large body is in memory that can be given back to them. Rejects with an SpoolError (413, 408, 503), or INVALID_REQUEST when the client went away.
  */
 export function readBody(
   message: IncomingMessage,
@@ -77,7 +77,7 @@ export function readBody(
     // Node's error for a connection that broke is no failure of ours.
     const onClose = () => {
       if (isSettled) return
-      settle(new ApiError('INVALID_REQUEST', 'the connection ended before the body was complete'))
+      settle(new SpoolError('INVALID_REQUEST', 'the connection ended before the body was complete'))
     }
     // The listeners stay, and find it settled: the message is garbage soon, and taking them off costs more.
     message.on('data', onData).on('end', onEnd).on('close', onClose).on('error', onClose)
@@ -88,8 +88,8 @@ export function readBody(
   })
 }
 
-function tooLarge(bytes: number, limits: BodyLimits): ApiError {
-  return new ApiError(
+function tooLarge(bytes: number, limits: BodyLimits): SpoolError {
+  return new SpoolError(
     'REQUEST_TOO_LARGE',
     `the body has ${bytes} bytes or more; ${limits.setting} is ${limits.bytesMax}`,
     { outcome: 'refused', headers: { connection: 'close' } },

@@ -4,7 +4,7 @@
  */
 
 import type { ServerResponse } from 'node:http'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 
 /** After this long a client may try again; requests are short, so room comes soon. */
 const RETRY_AFTER_S = 1
@@ -28,7 +28,7 @@ export class ByteBudget {
   /** Takes `bytes`, or throws BROKER_BUSY and takes nothing. */
   take(bytes: number): void {
     if (this.#heldBytes + bytes > this.bytesMax) {
-      throw new ApiError(
+      throw new SpoolError(
         'BROKER_BUSY',
         `${bytes} bytes more would exceed ${this.#setting} ${this.bytesMax} (in use: ${this.#heldBytes}); try again`,
         { outcome: 'refused', retryAfterS: RETRY_AFTER_S },

@@ -5,7 +5,7 @@
 
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { refuseConnection } from '../error-reply.ts'
 
 /** Seconds after which a refused client may try again. */
@@ -43,7 +43,7 @@ export class ConnectionLimit {
       this.#onRefused()
       const detail = `there are ${this.#open.size} connections; connections.max is ${this.#max}`
       refuseConnection(
-        new ApiError('BROKER_BUSY', detail, { outcome: 'refused', retryAfterS: RETRY_AFTER_S }),
+        new SpoolError('BROKER_BUSY', detail, { outcome: 'refused', retryAfterS: RETRY_AFTER_S }),
         socket,
       )
       return

@@ -1,6 +1,6 @@
 /** A bound on how many of something there are at once: waiting requests, streams. */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 
 export class Slots {
   /** Invariant: 0 ≤ used ≤ max. */
@@ -21,7 +21,7 @@ export class Slots {
   /** Takes a slot and returns the call that frees it (safe to repeat); throws LIMIT_EXCEEDED (429). */
   take(): () => void {
     if (this.#used >= this.max) {
-      throw new ApiError(
+      throw new SpoolError(
         'LIMIT_EXCEEDED',
         `${this.#used} requests are waiting already: ${this.#setting} is ${this.max}`,
         { retryAfterS: 1 },

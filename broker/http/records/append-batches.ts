@@ -5,7 +5,7 @@
  */
 
 import { setImmediate } from 'node:timers/promises'
-import { ApiError, withOutcome } from '../../../client/api/errors.ts'
+import { SpoolError, withOutcome } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
 import { Deadlines } from '../../partition/deadlines.ts'
 import type { Durability } from '../../partition/durability.ts'
@@ -34,7 +34,7 @@ export interface AppendedBatch {
 
 export interface FailedBatch {
   readonly partition: number
-  readonly error: ApiError
+  readonly error: SpoolError
 }
 
 export interface AppendWish {
@@ -137,11 +137,11 @@ export class BatchAppender {
 
 function refusedUnread({ partition }: BatchToAppend): FailedBatch {
   const detail = `${TOO_LARGE_MAX} batches of this request are too large; this one was not looked at`
-  return { partition, error: new ApiError('LIMIT_EXCEEDED', detail, { outcome: 'refused' }) }
+  return { partition, error: new SpoolError('LIMIT_EXCEEDED', detail, { outcome: 'refused' }) }
 }
 
-function timedOut(partition: Partition, timeoutMs: number): ApiError {
-  return new ApiError(
+function timedOut(partition: Partition, timeoutMs: number): SpoolError {
+  return new SpoolError(
     'REQUEST_TIMED_OUT',
     `no acknowledgement from ${partition.topic}-${partition.partition} within ${timeoutMs} ms; the records may or may not be there`,
     { outcome: 'unknown' },

@@ -4,7 +4,7 @@
  * rather than stored as something that was not meant.
  */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import {
   charsetOf,
   FORM_TYPE,
@@ -77,6 +77,6 @@ function useInstead(choice: BodyChoice): string {
   return `; with curl: ${asRecord}, ${asValue}, ${asLines}`
 }
 
-function refused(detail: string): ApiError {
-  return new ApiError('UNSUPPORTED_MEDIA_TYPE', detail, { outcome: 'refused' })
+function refused(detail: string): SpoolError {
+  return new SpoolError('UNSUPPORTED_MEDIA_TYPE', detail, { outcome: 'refused' })
 }

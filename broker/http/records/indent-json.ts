@@ -3,7 +3,7 @@
  * that numbers and strings stay as they were stored; parsing and printing would not keep them.
  */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 
 /** Brackets nested 128 deep become a hundred times as long: a page of them would not fit into a string. */
 const INDENTED_CHARACTERS_MAX = 64 * 1024 * 1024
@@ -55,8 +55,8 @@ export function indentJson(text: string): string {
   return `${out}\n`
 }
 
-function tooLong(): ApiError {
-  return new ApiError(
+function tooLong(): SpoolError {
+  return new SpoolError(
     'INVALID_REQUEST',
     `with pretty=true this becomes longer than ${INDENTED_CHARACTERS_MAX} characters; leave it out, or ask for less (limit=, maxBytes=)`,
   )

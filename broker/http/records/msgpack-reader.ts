@@ -4,7 +4,7 @@
  * bits stay exact. No checks of its own beyond that order.
  */
 
-import { textStart } from './msgpack-check.ts'
+import { textStart } from '../../../client/api/msgpack-check.ts'
 
 export type MsgpackKind =
   | 'nil'

@@ -4,8 +4,8 @@
  * as JSON text, integers of 64 bits exact; what JSON can not say (NaN, a nested binary) is refused.
  */
 
+import { checkMsgpack, MsgpackError } from '../../../client/api/msgpack-check.ts'
 import { decodeBase64 } from './base64.ts'
-import { checkMsgpack, MsgpackError } from './msgpack-check.ts'
 import { MsgpackReader } from './msgpack-reader.ts'
 import {
   type ProducedHeader,

@@ -4,10 +4,10 @@
  * it is read: as JSON straight from stored bytes, or as MessagePack.
  */
 
+import { packMsgpack } from '../../../client/api/batch-frame.ts'
 import type { Clock } from '../../../storage/clock.ts'
 import type { RecordCursor } from '../../../storage/record/batch-reader.ts'
 import type { Partition } from '../../partition/partition.ts'
-import { packMsgpack } from './batch-frame.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { endOffset, type ReadPlan, startOffset } from './read-plan.ts'
 import { RecordScan } from './record-scan.ts'

@@ -5,7 +5,7 @@
  */
 
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import type { QueryOf } from '../../../client/api/route.ts'
 import type { ROUTES } from '../../../client/api/routes.ts'
 import { TIMEOUT_MS_DEFAULT } from '../../../client/api/schemas/records.ts'
@@ -61,7 +61,7 @@ export interface ProducePlan {
 const INT32_MAX = 2 ** 31 - 1
 const INT16_MAX = 2 ** 15 - 1
 
-/** The plan of a request; throws ApiError 400 or 415. Whether the partition exists is not asked here. */
+/** The plan of a request; throws SpoolError 400 or 415. Whether the partition exists is not asked here. */
 export function producePlan(
   topic: Topic,
   query: ProduceQuery,
@@ -214,7 +214,7 @@ function pointer(name: string, text: string | undefined): JsonPointer | undefine
   if (text === undefined) return undefined
   const parsed = parsePointer(text)
   if (parsed !== undefined) return parsed
-  throw new ApiError(
+  throw new SpoolError(
     'INVALID_REQUEST',
     `query parameter ${name} is ${shown(text)}, which is not a JSON Pointer such as /user/id`,
     { outcome: 'refused', extensions: { field: name } },
@@ -238,14 +238,14 @@ function single(name: string, value: string | string[]): string {
   throw invalid(`the header ${name} is given more than once`)
 }
 
-function onlyFor(name: string, what: string): ApiError {
+function onlyFor(name: string, what: string): SpoolError {
   return invalid(`${name} goes only with ${what}`)
 }
 
-function together(name: string, other: string): ApiError {
+function together(name: string, other: string): SpoolError {
   return invalid(`${name} and ${other} say the same thing: give one`)
 }
 
-function invalid(detail: string): ApiError {
-  return new ApiError('INVALID_REQUEST', detail, { outcome: 'refused' })
+function invalid(detail: string): SpoolError {
+  return new SpoolError('INVALID_REQUEST', detail, { outcome: 'refused' })
 }

@@ -3,7 +3,7 @@
  * the first failure with an outcome that holds for all of them.
  */
 
-import { ApiError, type FailureOutcome } from '../../../client/api/errors.ts'
+import { type FailureOutcome, SpoolError } from '../../../client/api/errors.ts'
 import { JSON_TYPE } from '../../../client/api/media-types.ts'
 import type { AppendedRecord, ProduceReply } from '../../../client/api/schemas/records.ts'
 import type { Durability } from '../../partition/durability.ts'
@@ -12,7 +12,7 @@ import type { Answer } from '../add-route.ts'
 import { type AppendedBatch, type BatchFate, type FailedBatch, weaker } from './append-batches.ts'
 import type { RequestBatches } from './request-batches.ts'
 
-/** Answers a request whose every batch has its fate; throws ApiError when one of them failed. */
+/** Answers a request whose every batch has its fate; throws SpoolError when one of them failed. */
 export function produceAnswer(
   topic: string,
   fates: readonly BatchFate[],
@@ -94,11 +94,11 @@ function failure(
   fates: readonly BatchFate[],
   failed: readonly FailedBatch[],
   records: RequestBatches,
-): ApiError {
+): SpoolError {
   const first = failed[0]!.error
   const outcomes = new Set<FailureOutcome | undefined>(fates.map((fate) => fate.error?.outcome))
   if (outcomes.size === 1) return first
-  return new ApiError(first.code, first.detail, {
+  return new SpoolError(first.code, first.detail, {
     outcome: 'partial',
     extensions: { ...first.extensions, offsets: recordFates(fates, records) },
     ...(first.retryAfterS === undefined ? {} : { retryAfterS: first.retryAfterS }),

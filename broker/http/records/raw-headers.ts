@@ -5,7 +5,7 @@
  * beyond 8 KiB in all. The record's own content type is not among them: it is the reply's.
  */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { RECORD_HEADER_BYTES_MAX } from '../../../client/api/schemas/records.ts'
 import type { RecordHeader } from '../../../storage/record/record.ts'
 import type { ProducedHeader } from './produced-record.ts'
@@ -48,7 +48,7 @@ export function decodeHeaderValue(name: string, value: string): Buffer {
     }
     const digits = value.slice(at + 1, at + 3)
     if (!/^[0-9a-fA-F]{2}$/.test(digits)) {
-      throw new ApiError(
+      throw new SpoolError(
         'INVALID_REQUEST',
         `the header ${name} has a % that two hex digits do not follow`,
       )

@@ -3,7 +3,7 @@
  * look. Where it begins in a partition is looked up here too (`startOffset`).
  */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { type Position, parsePosition } from '../../../client/api/positions.ts'
 import type { QueryOf } from '../../../client/api/route.ts'
 import type { ROUTES } from '../../../client/api/routes.ts'
@@ -35,7 +35,7 @@ export interface ReadPlan {
 
 const EARLIEST: Position = { kind: 'earliest' }
 
-/** The plan of a page, or of a stream to the end of what there is. Throws ApiError. */
+/** The plan of a page, or of a stream to the end of what there is. Throws SpoolError. */
 export function readPlan(query: ReadQuery, isStream: boolean): ReadPlan {
   refuseLater(query)
   if (isStream && query.maxBytes !== undefined) {
@@ -62,9 +62,13 @@ function refuseLater(query: ReadQuery): void {
   for (const name of ['follow', 'control', 'cursor'] as const) {
     const value = query[name]
     if (value === undefined || value === false) continue
-    throw new ApiError('NOT_IMPLEMENTED', `${name}= is not served by this version of the broker`, {
-      extensions: { field: name },
-    })
+    throw new SpoolError(
+      'NOT_IMPLEMENTED',
+      `${name}= is not served by this version of the broker`,
+      {
+        extensions: { field: name },
+      },
+    )
   }
 }
 
@@ -77,7 +81,7 @@ export async function startOffset(
   try {
     return (await resolvePosition(partition, plan.from, now)).offset
   } catch (error) {
-    const isOutside = error instanceof ApiError && error.code === 'OFFSET_OUT_OF_RANGE'
+    const isOutside = error instanceof SpoolError && error.code === 'OFFSET_OUT_OF_RANGE'
     if (!isOutside || plan.outOfRange === undefined) throw error
     return plan.outOfRange === 'earliest' ? partition.logStartOffset : partition.highWatermark
   }
@@ -100,8 +104,8 @@ export async function endOffset(
   return isTime && timestamp === undefined ? Number.POSITIVE_INFINITY : offset
 }
 
-function invalid(field: string, why: string): ApiError {
-  return new ApiError('INVALID_REQUEST', `query parameter ${field} ${why}`, {
+function invalid(field: string, why: string): SpoolError {
+  return new SpoolError('INVALID_REQUEST', `query parameter ${field} ${why}`, {
     extensions: { field },
   })
 }

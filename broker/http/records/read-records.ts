@@ -5,11 +5,11 @@
  */
 
 import { isUtf8 } from 'node:buffer'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
+import { MsgpackError } from '../../../client/api/msgpack-check.ts'
 import { JsonError } from './json-reader.ts'
 import { JsonRecords } from './json-record.ts'
 import { LineRecords } from './line-record.ts'
-import { MsgpackError } from './msgpack-check.ts'
 import { readMsgpackBody } from './msgpack-record.ts'
 import type { ProducePlan } from './produce-plan.ts'
 import {
@@ -23,7 +23,7 @@ import type { RequestBatches } from './request-batches.ts'
 /** Shared by all requests: a body is read without pause, and nothing of it is kept. */
 const readers = { auto: new JsonRecords('auto'), json: new JsonRecords('json') }
 
-/** Reads the body into `batches`. Throws ApiError: 400 for a body that is none, 422 with `errors`. */
+/** Reads the body into `batches`. Throws SpoolError: 400 for a body that is none, 422 with `errors`. */
 export function readRecords(plan: ProducePlan, body: Buffer, batches: RequestBatches): void {
   const refusals: { index: number; code: string; detail: string }[] = []
   let first: RecordRefusal | undefined
@@ -53,7 +53,7 @@ export function readRecords(plan: ProducePlan, body: Buffer, batches: RequestBat
   }
   readBody(plan, body, take, refuse)
   if (first !== undefined) {
-    throw new ApiError(first.code, `${describe(refused, count)}: ${first.message}`, {
+    throw new SpoolError(first.code, `${describe(refused, count)}: ${first.message}`, {
       outcome: 'refused',
       extensions: { errors: refusals },
     })
@@ -117,14 +117,14 @@ function describe(refused: number, count: number): string {
     : `${refused} of ${count} records are refused, nothing is appended; the first`
 }
 
-function tooMany(): ApiError {
-  return new ApiError(
+function tooMany(): SpoolError {
+  return new SpoolError(
     'REQUEST_TOO_LARGE',
     `the body holds more than ${REQUEST_RECORDS_MAX} records; send them as application/x-ndjson, which has no such limit`,
     { outcome: 'refused' },
   )
 }
 
-function invalid(detail: string): ApiError {
-  return new ApiError('INVALID_REQUEST', detail, { outcome: 'refused' })
+function invalid(detail: string): SpoolError {
+  return new SpoolError('INVALID_REQUEST', detail, { outcome: 'refused' })
 }

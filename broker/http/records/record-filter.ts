@@ -3,7 +3,7 @@
  * before anything of a record is decoded; a record must pass all that are given.
  */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import type { RecordCursor } from '../../../storage/record/batch-reader.ts'
 
 export interface FilterQuery {
@@ -15,7 +15,7 @@ export interface FilterQuery {
 
 export type RecordFilter = (cursor: RecordCursor) => boolean
 
-/** The filter of a query; `undefined` when it has none. Throws ApiError for a header without a colon. */
+/** The filter of a query; `undefined` when it has none. Throws SpoolError for a header without a colon. */
 export function recordFilter(query: FilterQuery): RecordFilter | undefined {
   const filters: RecordFilter[] = []
   if (query.key !== undefined) filters.push(hasKey(Buffer.from(query.key)))
@@ -35,7 +35,7 @@ function hasKey(key: Buffer): RecordFilter {
 function hasHeader(text: string): RecordFilter {
   const colon = text.indexOf(':')
   if (colon < 0) {
-    throw new ApiError(
+    throw new SpoolError(
       'INVALID_REQUEST',
       `query parameter header is ${JSON.stringify(text.slice(0, 80))}, not name:value`,
       { extensions: { field: 'header' } },

@@ -4,8 +4,8 @@
  */
 
 import type { CompressionName } from '../../../storage/record/compression.ts'
+import { partitionForKey } from '../../../storage/record/partitioner.ts'
 import { RECORD_BATCH_HEADER_BYTES } from '../../../storage/record/record-batch.ts'
-import { partitionForKey } from '../../partition/partitioner.ts'
 import type { Topic } from '../../topics/topic.ts'
 import { type ProducedHeader, RecordRefusal } from './produced-record.ts'
 

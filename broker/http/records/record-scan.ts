@@ -51,7 +51,7 @@ export class RecordScan {
 
   /**
    * Makes the batch that holds `nextOffset` (or is the next one there is) ready for `nextRecord`; false
-   * when there is none below `upTo`. Throws ApiError OFFSET_OUT_OF_RANGE, and the engine's errors.
+   * when there is none below `upTo`. Throws SpoolError OFFSET_OUT_OF_RANGE, and the engine's errors.
    */
   async nextBatch(upTo: number): Promise<boolean> {
     this.#cursor = undefined

@@ -10,7 +10,7 @@
  *   `[name, value]` pairs in stored order; an absent key and a tombstone are `null`.
  */
 
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import type { RecordCursor } from '../../../storage/record/batch-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 import { isText, jsonKind, structuredJsonKind } from './value-kind.ts'
@@ -30,7 +30,7 @@ export class RecordView {
 
   /**
    * Writes the cursor's record: `{"partition":…,"offset":…,"timestamp":…,"key":…,"value":…,"headers":…}`.
-   * Throws ApiError INVALID_RECORD where `as=json` meets a value that is not JSON; nothing is written.
+   * Throws SpoolError INVALID_RECORD where `as=json` meets a value that is not JSON; nothing is written.
    */
   write(writer: ByteWriter, partition: number, cursor: RecordCursor): void {
     if (this.#as === 'json') checkJson(cursor)
@@ -72,7 +72,7 @@ export class RecordView {
 
 function checkJson({ bytes, offset, valueStart, valueEnd }: RecordCursor): void {
   if (valueStart < 0 || jsonKind(bytes, valueStart, valueEnd) !== 'none') return
-  throw new ApiError(
+  throw new SpoolError(
     'INVALID_RECORD',
     `the value at offset ${offset} is not JSON: read it with as=auto or as=base64, or go on from ${offset + 1}`,
     { extensions: { offset } },

@@ -7,13 +7,13 @@
  * whose fate is not known, and everything below it has one.
  */
 
-import { type ApiError, withOutcome } from '../../../client/api/errors.ts'
+import { type SpoolError, withOutcome } from '../../../client/api/errors.ts'
 import type { Clock, Random, Timer } from '../../../storage/clock.ts'
 import { BatchBuilder } from '../../../storage/record/batch-builder.ts'
+import { StickyChooser } from '../../../storage/record/partitioner.ts'
 import { RECORD_BATCH_HEADER_BYTES } from '../../../storage/record/record-batch.ts'
 import type { Durability } from '../../partition/durability.ts'
 import type { Acks } from '../../partition/partition.ts'
-import { StickyChooser } from '../../partition/partitioner.ts'
 import type { ReplicaManager } from '../../partition/replica-manager.ts'
 import type { Topic } from '../../topics/topic.ts'
 import { weaker } from './append-batches.ts'
@@ -36,7 +36,7 @@ export interface UploadBatchesOptions {
   /** After a batch was acknowledged. */
   readonly onProgress: () => void
   /** Once: a batch failed; nothing more is appended. The error says its outcome. */
-  readonly onFailed: (error: ApiError) => void
+  readonly onFailed: (error: SpoolError) => void
 }
 
 /** What was appended to one partition. */
@@ -217,7 +217,7 @@ export class UploadBatches {
     }
   }
 
-  #failed(pending: PendingBatch, error: ApiError): void {
+  #failed(pending: PendingBatch, error: SpoolError): void {
     const isFirst = !this.#hasFailed
     this.#lostLine = Math.min(this.#lostLine, pending.firstLine)
     this.#drop()

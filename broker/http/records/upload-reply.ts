@@ -5,7 +5,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ApiError, ERRORS, toProblem } from '../../../client/api/errors.ts'
+import { ERRORS, SpoolError, toProblem } from '../../../client/api/errors.ts'
 import { JSON_TYPE, NDJSON_TYPE, PROBLEM_TYPE } from '../../../client/api/media-types.ts'
 import type { Clock, Timer } from '../../../storage/clock.ts'
 import { renderJson } from '../error-reply.ts'
@@ -37,7 +37,10 @@ export function uploadDocument(
     const { error } = end
     const outcome = state.appended > 0 ? 'partial' : (error.outcome ?? 'unknown')
     const { code, detail, extensions } = error
-    const problem = new ApiError(code, detail, { outcome, extensions: { ...extensions, ...fates } })
+    const problem = new SpoolError(code, detail, {
+      outcome,
+      extensions: { ...extensions, ...fates },
+    })
     return { status: error.httpStatus, contentType: PROBLEM_TYPE, document: toProblem(problem) }
   }
   const first = state.errors[0]

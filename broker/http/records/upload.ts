@@ -7,7 +7,7 @@
 
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { ApiError, apiErrorFrom } from '../../../client/api/errors.ts'
+import { SpoolError, spoolErrorFrom } from '../../../client/api/errors.ts'
 import type { Timer } from '../../../storage/clock.ts'
 import type { BrokerSettings } from '../../config.ts'
 import type { BrokerContext } from '../../context.ts'
@@ -29,7 +29,7 @@ const RETRY_MS = 20
 
 export interface UploadRefusal {
   readonly line: number
-  readonly code: ApiError['code']
+  readonly code: SpoolError['code']
   readonly detail: string
 }
 
@@ -49,7 +49,7 @@ export interface UploadState {
 /** `ended`: the whole body was read. `stopped`: at a malformed line. `failed`: `error` says why. */
 export type UploadEnd =
   | { readonly kind: 'ended' | 'stopped' }
-  | { readonly kind: 'failed'; readonly error: ApiError }
+  | { readonly kind: 'failed'; readonly error: SpoolError }
 
 export class Upload {
   readonly #plan: ProducePlan
@@ -199,7 +199,7 @@ export class Upload {
       this.#addRefusal({ line, code: error.code, detail: error.message })
     } else {
       // A defect of ours: it ends this upload, not the process that an event's handler would take down.
-      this.#finish({ kind: 'failed', error: apiErrorFrom(error) })
+      this.#finish({ kind: 'failed', error: spoolErrorFrom(error) })
       return
     }
     if (!this.#plan.skipsErrors) this.#finish({ kind: 'stopped' })
@@ -280,16 +280,19 @@ function tooLong(bytesMax: number): RecordRefusal {
   return new RecordRefusal('MESSAGE_TOO_LARGE', `the line exceeds max.message.bytes ${bytesMax}`)
 }
 
-function cutOff(): ApiError {
-  return new ApiError('INVALID_REQUEST', 'the connection ended before the body was complete')
+function cutOff(): SpoolError {
+  return new SpoolError('INVALID_REQUEST', 'the connection ended before the body was complete')
 }
 
-function stopping(): ApiError {
-  return new ApiError('BROKER_STOPPING', 'the broker is stopping; go on from resumeAtLine', {
+function stopping(): SpoolError {
+  return new SpoolError('BROKER_STOPPING', 'the broker is stopping; go on from resumeAtLine', {
     retryAfterS: 1,
   })
 }
 
-function timedOut(timeoutMs: number): ApiError {
-  return new ApiError('REQUEST_TIMED_OUT', `not all lines were acknowledged within ${timeoutMs} ms`)
+function timedOut(timeoutMs: number): SpoolError {
+  return new SpoolError(
+    'REQUEST_TIMED_OUT',
+    `not all lines were acknowledged within ${timeoutMs} ms`,
+  )
 }

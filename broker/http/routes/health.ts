@@ -3,7 +3,7 @@
  */
 
 import type { FastifyInstance } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { BrokerContext } from '../../context.ts'
 import { addRoute } from '../add-route.ts'
@@ -13,7 +13,7 @@ export function registerHealth(app: FastifyInstance, context: BrokerContext): vo
   addRoute(app, context, ROUTES.ready, {
     handle: () => {
       if (context.isReady() && !app.face.closing.aborted) return { document: { status: 'ready' } }
-      throw new ApiError('BROKER_NOT_READY', 'the broker is recovering its logs or stopping', {
+      throw new SpoolError('BROKER_NOT_READY', 'the broker is recovering its logs or stopping', {
         retryAfterS: 1,
       })
     },

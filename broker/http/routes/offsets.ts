@@ -3,7 +3,7 @@
  */
 
 import type { FastifyInstance } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { parsePosition } from '../../../client/api/positions.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { TopicOffsets } from '../../../client/api/schemas/topics.ts'
@@ -18,7 +18,7 @@ export function registerOffsets(app: FastifyInstance, context: BrokerContext): v
       const position = parsePosition(query.at, 'query parameter at')
       const topic = context.topics.require(params.topic)
       if (position.kind === 'offset' && topic.partitions > 1) {
-        throw new ApiError(
+        throw new SpoolError(
           'INVALID_REQUEST',
           `at=${query.at}: topic ${topic.name} has ${topic.partitions} partitions, and an offset means a record of one only`,
         )

@@ -5,7 +5,8 @@
  */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { ApiError, withOutcome } from '../../../client/api/errors.ts'
+import { ENVELOPE_BYTES_MAX, frameEnvelope, readFrame } from '../../../client/api/batch-frame.ts'
+import { SpoolError, withOutcome } from '../../../client/api/errors.ts'
 import { BATCHES_TYPE } from '../../../client/api/media-types.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import {
@@ -21,7 +22,6 @@ import { type BodyLimits, checkLength, readBody } from '../limits/body-reader.ts
 import { HeldBytes } from '../limits/byte-budget.ts'
 import { LargeBuffers } from '../limits/large-buffers.ts'
 import { BatchAppender, type BatchFate } from '../records/append-batches.ts'
-import { ENVELOPE_BYTES_MAX, frameEnvelope, readFrame } from '../records/batch-frame.ts'
 import { RawReply } from '../records/raw-reply.ts'
 import { untilGone } from '../records/until-gone.ts'
 import { Check } from '../validation.ts'
@@ -98,7 +98,7 @@ function sliced(wish: ProduceEnvelope, batches: Buffer) {
     return { topic, topicId, partition, bytes: batches.subarray(start, at) }
   })
   if (at === batches.length) return slices
-  throw new ApiError(
+  throw new SpoolError(
     'INVALID_REQUEST',
     `the envelope announces ${at} bytes of batches, ${batches.length} follow it`,
     { outcome: 'refused' },
@@ -124,7 +124,7 @@ function produceResult(
   }
 }
 
-function batchError({ code, detail, outcome }: ApiError) {
+function batchError({ code, detail, outcome }: SpoolError) {
   if (outcome === 'refused' || outcome === 'unknown') return { code, detail, outcome }
   return { code, detail }
 }
@@ -143,7 +143,7 @@ function registerFetchBatches(
     try {
       const frame = readFrame(await readBody(request.raw, limits, held, context.clock))
       if (frame.batches.length > 0) {
-        throw new ApiError('INVALID_REQUEST', 'nothing follows the envelope of a fetch')
+        throw new SpoolError('INVALID_REQUEST', 'nothing follows the envelope of a fetch')
       }
       const wish = check.passes(frame.envelope)
       refuseReplicaFields(wish)
@@ -219,7 +219,7 @@ function refuseReplicaFields(wish: FetchEnvelope): void {
       lastFetchedEpoch !== undefined || flushedOffset !== undefined,
   )
   if (!isReplica) return
-  throw new ApiError(
+  throw new SpoolError(
     'CLUSTER_AUTHORIZATION_FAILED',
     'lastFetchedEpoch and flushedOffset are for brokers of the cluster only',
   )
@@ -232,7 +232,7 @@ function bodyLimits(context: BrokerContext, bytesMax: number, setting: string): 
 
 function checkType(mediaType: string | undefined): void {
   if (mediaType === BATCHES_TYPE) return
-  throw new ApiError(
+  throw new SpoolError(
     'UNSUPPORTED_MEDIA_TYPE',
     `this route takes ${BATCHES_TYPE}; records in JSON go to /v1/topics/{topic}/records`,
     { outcome: 'refused' },

@@ -5,7 +5,8 @@
  */
 
 import type { FastifyInstance } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { packMsgpack } from '../../../client/api/batch-frame.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import {
   BYTES_TYPE,
   JSON_TYPE,
@@ -18,7 +19,6 @@ import type { BrokerContext } from '../../context.ts'
 import type { Partition } from '../../partition/partition.ts'
 import { type Answer, addRoute, type Call } from '../add-route.ts'
 import { HeldBytes, heldUntilSent } from '../limits/byte-budget.ts'
-import { packMsgpack } from '../records/batch-frame.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import { indentJson } from '../records/indent-json.ts'
 import { msgpackRecord } from '../records/page.ts'
@@ -46,7 +46,7 @@ export function registerReadOne(app: FastifyInstance, context: BrokerContext): v
       // Raw also where the accepted type is none of ours: it may be the record's own.
       const type = preferredMediaType(accept, [BYTES_TYPE, JSON_TYPE, MSGPACK_TYPE]) ?? BYTES_TYPE
       if (query.as !== undefined && type !== JSON_TYPE) {
-        throw new ApiError('INVALID_REQUEST', `as= goes with Accept: ${JSON_TYPE}`)
+        throw new SpoolError('INVALID_REQUEST', `as= goes with Accept: ${JSON_TYPE}`)
       }
       const caching = cacheHeaders(partition, call, type)
       if (isCached(request.headers['if-none-match'], caching.etag!)) {
@@ -70,7 +70,7 @@ export function registerReadOne(app: FastifyInstance, context: BrokerContext): v
 function checkPresent(partition: Partition, offset: number): void {
   const { highWatermark, logStartOffset } = partition
   if (offset >= highWatermark) {
-    throw new ApiError(
+    throw new SpoolError(
       'RECORD_NOT_FOUND',
       `offset ${offset} is not written yet: the next one is ${highWatermark}`,
       { extensions: { logStartOffset, highWatermark } },
@@ -92,9 +92,9 @@ async function readOne(
   throw gone(partition, offset)
 }
 
-function gone(partition: Partition, offset: number): ApiError {
+function gone(partition: Partition, offset: number): SpoolError {
   const { logStartOffset, highWatermark } = partition
-  return new ApiError(
+  return new SpoolError(
     'RECORD_GONE',
     `the record at offset ${offset} is no longer kept; the first kept is ${logStartOffset}`,
     { extensions: { logStartOffset, highWatermark } },
@@ -141,7 +141,7 @@ function rawAnswer(
   // Before any of its headers is set: a refusal carries nothing of the record.
   if (value !== null && preferredMediaType(accept, [BYTES_TYPE, mediaType]) === undefined) {
     const types = [...new Set([mediaType, JSON_TYPE, MSGPACK_TYPE])]
-    throw new ApiError('NOT_ACCEPTABLE', `the record can be had as ${types.join(', ')}`)
+    throw new SpoolError('NOT_ACCEPTABLE', `the record can be had as ${types.join(', ')}`)
   }
   for (const [name, values] of headersOfRecord(record.key(), recordHeaders)) {
     reply.header(name, values)

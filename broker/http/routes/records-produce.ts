@@ -5,7 +5,7 @@
  */
 
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { ApiError, withOutcome } from '../../../client/api/errors.ts'
+import { SpoolError, withOutcome } from '../../../client/api/errors.ts'
 import { NDJSON_TYPE } from '../../../client/api/media-types.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { BrokerContext } from '../../context.ts'
@@ -50,7 +50,7 @@ export function registerProduce(app: FastifyInstance, context: BrokerContext): v
     if (plan.partition >= 0) context.replicas.partition(topic.name, plan.partition)
     if (!isUpload(plan.kind)) {
       if (answerType === NDJSON_TYPE) {
-        throw new ApiError('NOT_ACCEPTABLE', `only uploads are answered with ${NDJSON_TYPE}`)
+        throw new SpoolError('NOT_ACCEPTABLE', `only uploads are answered with ${NDJSON_TYPE}`)
       }
       checkLength(request.raw, limits)
       if (plan.kind === 'value') checkValueLength(request, topic.config.log.maxMessageBytes)
@@ -139,7 +139,7 @@ async function appendAll(
 function checkValueLength(request: FastifyRequest, bytesMax: number): void {
   const length = announcedLength(request.raw)
   if (length === undefined || length <= bytesMax) return
-  throw new ApiError(
+  throw new SpoolError(
     'MESSAGE_TOO_LARGE',
     `the value has ${length} bytes; max.message.bytes is ${bytesMax}`,
     { outcome: 'refused', headers: { connection: 'close' } },

@@ -4,7 +4,7 @@
  */
 
 import type { FastifyInstance } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import {
   EVENT_STREAM_TYPE,
   JSON_TYPE,
@@ -88,7 +88,7 @@ export function registerRead(app: FastifyInstance, context: BrokerContext): void
       const partition = context.replicas.partition(params.topic, params.partition)
       if (query.topicId !== undefined) partition.checkTopicId(query.topicId)
       if (answerType === MSGPACK_TYPE && query.as !== undefined) {
-        throw new ApiError(
+        throw new SpoolError(
           'INVALID_REQUEST',
           'as= does not go with MessagePack, which has the bytes',
         )
@@ -101,7 +101,7 @@ export function registerRead(app: FastifyInstance, context: BrokerContext): void
   addRoute(app, context, ROUTES.readTopic, {
     handle: ({ params }) => {
       const { name, partitions } = context.topics.require(params.topic)
-      throw new ApiError(
+      throw new SpoolError(
         'NOT_IMPLEMENTED',
         `reading all partitions at once is not served by this version of the broker; read /v1/topics/${name}/partitions/{p}/records with p from 0 to ${partitions - 1}`,
       )
@@ -121,8 +121,8 @@ function nextPage(url: string, { nextOffset, endOffset }: Page): { link?: string
   return { link: `<${url.split('?', 1)[0]}?${query}>; rel="next"` }
 }
 
-function laterStream(): ApiError {
-  return new ApiError(
+function laterStream(): SpoolError {
+  return new SpoolError(
     'NOT_IMPLEMENTED',
     `${EVENT_STREAM_TYPE} is not served by this version of the broker; ${NDJSON_TYPE} streams what there is, waitMs= waits for more`,
   )

@@ -4,7 +4,7 @@
  */
 
 import type { FastifyInstance } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { TOPIC_LIST_LIMIT_DEFAULT } from '../../../client/api/route-table/topics.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type {
@@ -36,7 +36,10 @@ export function registerTopics(app: FastifyInstance, context: BrokerContext): vo
     before: ({ params }) => void context.topics.require(params.topic),
     handle: async ({ params, body }) => {
       if (body.config === undefined && body.partitions === undefined) {
-        throw new ApiError('INVALID_REQUEST', 'nothing to change: give config, partitions or both')
+        throw new SpoolError(
+          'INVALID_REQUEST',
+          'nothing to change: give config, partitions or both',
+        )
       }
       return { document: describe(context, await context.topics.alter(params.topic, body)) }
     },
@@ -135,7 +138,7 @@ function servedPartition(
   try {
     return context.replicas.partition(topic, partition)
   } catch (error) {
-    if (error instanceof ApiError) return undefined
+    if (error instanceof SpoolError) return undefined
     throw error
   }
 }

@@ -5,7 +5,7 @@
  */
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { isLoopback } from '../../config.ts'
 import { expectsUnknown } from '../limits/expect-continue.ts'
 import { cleanText } from '../limits/rate-limited-log.ts'
@@ -35,7 +35,7 @@ export class Guard {
   }
 
   /**
-   * Throws ApiError 400, 401 or 403; returns true when it has answered itself (a CORS preflight).
+   * Throws SpoolError 400, 401 or 403; returns true when it has answered itself (a CORS preflight).
    * `isOpen`: the route needs no token.
    */
   admit(request: FastifyRequest, reply: FastifyReply, isOpen: boolean): boolean {
@@ -43,14 +43,14 @@ export class Guard {
     const { host, origin, authorization } = message.headers
     checkTarget(message.method, message.url ?? '')
     if (expectsUnknown(message)) {
-      throw new ApiError('INVALID_REQUEST', 'of all expectations only 100-continue is known', {
+      throw new SpoolError('INVALID_REQUEST', 'of all expectations only 100-continue is known', {
         outcome: 'refused',
         headers: { connection: 'close' },
       })
     }
     // Node keeps the first of two Host headers; a proxy may have gone by the other.
     if (host !== undefined && countOf('host', message.rawHeaders) > 1) {
-      throw new ApiError('INVALID_REQUEST', 'the request has two Host headers')
+      throw new SpoolError('INVALID_REQUEST', 'the request has two Host headers')
     }
     this.#checkHost(host, message.httpVersion)
     if (origin !== undefined) {
@@ -64,12 +64,12 @@ export class Guard {
   #checkHost(host: string | undefined, httpVersion: string): void {
     if (host === undefined || host === '') {
       if (httpVersion === '1.0') return
-      throw new ApiError('INVALID_REQUEST', 'an HTTP/1.1 request needs a Host header')
+      throw new SpoolError('INVALID_REQUEST', 'an HTTP/1.1 request needs a Host header')
     }
     const name = hostNameOf(host)
-    if (name === undefined) throw new ApiError('INVALID_REQUEST', 'the Host header is not a host')
+    if (name === undefined) throw new SpoolError('INVALID_REQUEST', 'the Host header is not a host')
     if (!this.#checksHost || isLoopback(name) || this.#allowedHosts.has(name)) return
-    throw new ApiError(
+    throw new SpoolError(
       'FORBIDDEN_HOST',
       `Host ${cleanText(name)} is neither a loopback name nor in allowed.hosts (--allowed-hosts)`,
     )
@@ -83,7 +83,7 @@ export class Guard {
   ): boolean {
     const isOurs = this.#origins.isOwn(origin, host)
     if (!isOurs && !this.#origins.isAllowed(origin)) {
-      throw new ApiError(
+      throw new SpoolError(
         'FORBIDDEN_ORIGIN',
         `Origin ${cleanText(origin)} is neither this broker's own nor in cors.allowed.origins`,
       )
@@ -102,7 +102,7 @@ export class Guard {
 function checkTarget(method: string | undefined, target: string): void {
   const isTarget = target.startsWith('/') || (target === '*' && method === 'OPTIONS')
   if (isTarget && !target.includes('#')) return
-  throw new ApiError('INVALID_REQUEST', 'the request target must be a path, without a fragment')
+  throw new SpoolError('INVALID_REQUEST', 'the request target must be a path, without a fragment')
 }
 
 /** How often a header stands in Node's flat list of names and values. */

@@ -4,7 +4,7 @@
  */
 
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 
 /** Longer than any token: hashing is not worth it. */
 const AUTHORIZATION_CHARACTERS_MAX = 8 * 1024
@@ -32,6 +32,6 @@ function hash(text: string): Buffer {
   return createHash('sha256').update(text, 'utf8').digest()
 }
 
-function unauthorized(detail: string): ApiError {
-  return new ApiError('UNAUTHORIZED', detail, { headers: { 'www-authenticate': 'Bearer' } })
+function unauthorized(detail: string): SpoolError {
+  return new SpoolError('UNAUTHORIZED', detail, { headers: { 'www-authenticate': 'Bearer' } })
 }

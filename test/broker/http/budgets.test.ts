@@ -7,7 +7,7 @@ import { ByteBudget, HeldBytes } from '../../../broker/http/limits/byte-budget.t
 import { cleanText, RateLimitedLog } from '../../../broker/http/limits/rate-limited-log.ts'
 import { Slots } from '../../../broker/http/limits/slots.ts'
 import { sumByTopic, TOPIC_LABELS_MAX } from '../../../broker/metrics.ts'
-import type { ApiError } from '../../../client/api/errors.ts'
+import type { SpoolError } from '../../../client/api/errors.ts'
 import { silentLogger } from '../../../storage/logger.ts'
 import { ManualClock } from '../../rigs/clock.ts'
 
@@ -48,7 +48,7 @@ test('slots are bounded, and freeing twice frees once', () => {
 describe('a body deadline', () => {
   function start(limits: { idleMs: number; totalMs?: number }) {
     const clock = new ManualClock()
-    const errors: ApiError[] = []
+    const errors: SpoolError[] = []
     const deadline = new BodyDeadline(clock, limits, (error) => errors.push(error))
     return { clock, errors, deadline }
   }

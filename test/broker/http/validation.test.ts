@@ -4,7 +4,7 @@ import { Type } from '@sinclair/typebox'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { allowed, Check, PathCheck, QueryCheck, shown } from '../../../broker/http/validation.ts'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { strictObject } from '../../../client/api/route.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import { Acks } from '../../../client/api/schemas/envelopes.ts'
@@ -72,16 +72,16 @@ describe('a query', () => {
     'hasOwnProperty=1',
     '=1',
   ])('%s is refused', (query) => {
-    expect(() => check.parse(query)).toThrow(ApiError)
+    expect(() => check.parse(query)).toThrow(SpoolError)
   })
 
-  test('of any text is a value of the schema or an ApiError', () => {
+  test('of any text is a value of the schema or an SpoolError', () => {
     fc.assert(
       fc.property(fc.string(), (query) => {
         try {
           new Check(QUERY, 'field').passes({ ...check.parse(query) })
         } catch (error) {
-          expect(error).toBeInstanceOf(ApiError)
+          expect(error).toBeInstanceOf(SpoolError)
         }
       }),
     )
@@ -110,7 +110,7 @@ describe('an error', () => {
     try {
       new Check(schema, 'field').passes(value)
     } catch (error) {
-      return (error as ApiError).detail
+      return (error as SpoolError).detail
     }
     return undefined
   }

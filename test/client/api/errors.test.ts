@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { errorCodeOfKafka } from '../../../client/api/error-table.ts'
 import {
-  ApiError,
-  apiErrorFrom,
-  apiErrorFromProblem,
   ERRORS,
   type ErrorCode,
   isErrorCode,
+  SpoolError,
+  spoolErrorFrom,
+  spoolErrorFromProblem,
   toProblem,
 } from '../../../client/api/errors.ts'
 import { StorageError } from '../../../storage/errors.ts'
@@ -68,7 +68,7 @@ describe('the table', () => {
 
 describe('a problem document', () => {
   test('has the fixed members, the outcome and the extensions', () => {
-    const error = new ApiError('OFFSET_OUT_OF_RANGE', 'from 3 to 9, not 1', {
+    const error = new SpoolError('OFFSET_OUT_OF_RANGE', 'from 3 to 9, not 1', {
       outcome: 'refused',
       extensions: { logStartOffset: 3, status: 200, code: 'FORGED' },
     })
@@ -85,16 +85,16 @@ describe('a problem document', () => {
   })
 
   test('is read back as the same error by a client', () => {
-    const error = new ApiError('OFFSET_MISMATCH', 'the next offset is 7', {
+    const error = new SpoolError('OFFSET_MISMATCH', 'the next offset is 7', {
       outcome: 'refused',
       extensions: { nextOffset: 7 },
     })
-    const back = apiErrorFromProblem(JSON.parse(JSON.stringify(toProblem(error))))
+    const back = spoolErrorFromProblem(JSON.parse(JSON.stringify(toProblem(error))))
     expect(toProblem(back)).toEqual(toProblem(error))
   })
 
   test('of a code from the future is an unknown error with its detail', () => {
-    const back = apiErrorFromProblem({ code: 'SOMETHING_NEW', detail: 'so it is' })
+    const back = spoolErrorFromProblem({ code: 'SOMETHING_NEW', detail: 'so it is' })
     expect(back).toMatchObject({ code: 'UNKNOWN_SERVER_ERROR', detail: 'so it is' })
   })
 })
@@ -105,7 +105,7 @@ describe('what was thrown', () => {
       outcome: 'refused',
       values: { size: 9 },
     })
-    expect(toProblem(apiErrorFrom(thrown))).toMatchObject({
+    expect(toProblem(spoolErrorFrom(thrown))).toMatchObject({
       code: 'MESSAGE_TOO_LARGE',
       status: 413,
       detail: 'size 9 exceeds max.message.bytes 8',
@@ -116,13 +116,13 @@ describe('what was thrown', () => {
 
   test('by a defect tells a client nothing of its own', () => {
     const thrown = new Error("ENOENT: no such file 'the-secret-place'")
-    const error = apiErrorFrom(thrown)
+    const error = spoolErrorFrom(thrown)
     expect(error.code).toBe('UNKNOWN_SERVER_ERROR')
     expect(JSON.stringify(toProblem(error))).not.toContain('secret')
     expect(error.cause).toBe(thrown)
   })
 
   test.each([undefined, null, 'text', 7, {}])('%s, which is no error, is one', (thrown) => {
-    expect(apiErrorFrom(thrown).code).toBe('UNKNOWN_SERVER_ERROR')
+    expect(spoolErrorFrom(thrown).code).toBe('UNKNOWN_SERVER_ERROR')
   })
 })

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
 import {
   formatPosition,
   type Position,
@@ -108,7 +108,7 @@ describe('not a position', () => {
     `${'9'.repeat(100_000)}`,
     `-P${'1'.repeat(1_000)}D`,
   ])('%s', (text) => {
-    expect(() => parsePosition(text, 'from')).toThrow(ApiError)
+    expect(() => parsePosition(text, 'from')).toThrow(SpoolError)
     expect(() => parsePosition(text, 'from')).toThrow(/^from=/)
   })
 
@@ -125,7 +125,7 @@ describe('not a position', () => {
             const position = parsePosition(text)
             expect(parsePosition(formatPosition(position))).toEqual(position)
           } catch (error) {
-            expect(error).toMatchObject({ name: 'ApiError', code: 'INVALID_REQUEST' })
+            expect(error).toMatchObject({ name: 'SpoolError', code: 'INVALID_REQUEST' })
           }
         },
       ),

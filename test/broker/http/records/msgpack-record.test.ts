@@ -3,16 +3,16 @@
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { describe, expect, it } from 'vitest'
-import {
-  checkMsgpack,
-  MSGPACK_DEPTH_MAX,
-  MsgpackError,
-} from '../../../../broker/http/records/msgpack-check.ts'
 import { readMsgpackBody } from '../../../../broker/http/records/msgpack-record.ts'
 import type {
   ProducedRecord,
   ValueReading,
 } from '../../../../broker/http/records/produced-record.ts'
+import {
+  checkMsgpack,
+  MSGPACK_DEPTH_MAX,
+  MsgpackError,
+} from '../../../../client/api/msgpack-check.ts'
 
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 const pack = (value: unknown) => Buffer.from(packr.pack(value))

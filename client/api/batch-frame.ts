@@ -8,7 +8,7 @@
 
 import { createRequire } from 'node:module'
 import type { Packr, Unpackr } from 'msgpackr'
-import { ApiError } from '../../../client/api/errors.ts'
+import { SpoolError } from './errors.ts'
 import { checkMsgpack, MsgpackError } from './msgpack-check.ts'
 
 const LENGTH_BYTES = 4
@@ -78,7 +78,7 @@ export function readFrame(body: Buffer): Frame {
   }
   const length = body.readUInt32BE(0)
   if (length > ENVELOPE_BYTES_MAX) {
-    throw new ApiError(
+    throw new SpoolError(
       'REQUEST_TOO_LARGE',
       `the envelope says it has ${length} bytes, which is more than ${ENVELOPE_BYTES_MAX}`,
       { outcome: 'refused' },
@@ -116,6 +116,6 @@ function countNames(value: unknown): number {
   return count
 }
 
-function invalid(detail: string): ApiError {
-  return new ApiError('INVALID_REQUEST', detail, { outcome: 'refused' })
+function invalid(detail: string): SpoolError {
+  return new SpoolError('INVALID_REQUEST', detail, { outcome: 'refused' })
 }

@@ -6,7 +6,7 @@
  */
 
 import xxhash from 'xxhash-wasm'
-import type { Random } from '../../storage/clock.ts'
+import type { Random } from '../clock.ts'
 
 export type PartitionerName = 'xxhash64' | 'murmur2'
 

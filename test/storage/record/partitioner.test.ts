@@ -9,7 +9,7 @@ import {
   partitionForKey,
   StickyChooser,
   xxHash64,
-} from '../../../broker/partition/partitioner.ts'
+} from '../../../storage/record/partitioner.ts'
 
 // Kafka's own vectors: clients' UtilsTest.testMurmur2.
 test.each([
