@@ -100,6 +100,8 @@ test('Fastify, compression and consensus libraries stay in their rooms', () => {
   const codecs = ['lz4-napi', 'snappy', '@node-rs/crc32', 'node:zlib']
   expect(offenders((it) => isAnyOf(it, ...codecs) && !isIn(it.from, ...bytes))).toEqual([])
   expect(offenders((it) => isAnyOf(it, 'commander') && !isIn(it.from, 'cli'))).toEqual([])
+  const packing = ['client/api/msgpack.ts', 'bench', 'test']
+  expect(offenders((it) => isAnyOf(it, 'msgpackr') && !isIn(it.from, ...packing))).toEqual([])
 })
 
 test('no file imports itself by way of others', () => {

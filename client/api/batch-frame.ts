@@ -7,8 +7,8 @@
  */
 
 import { createRequire } from 'node:module'
-import type { Packr, Unpackr } from 'msgpackr'
 import { SpoolError } from './errors.ts'
+import type { MsgpackCodec } from './msgpack.ts'
 import { checkMsgpack, MsgpackError } from './msgpack-check.ts'
 
 const LENGTH_BYTES = 4
@@ -18,29 +18,23 @@ export const ENVELOPE_BYTES_MAX = 8 * 1024 * 1024
 const PACKED_AS_INTEGER_MAX = 2 ** 32 - 1
 const PACKED_AS_INTEGER_MIN = -(2 ** 31)
 
-interface Codec {
-  readonly packr: Packr
-  readonly unpackr: Unpackr
-}
-
-let codec: Codec | undefined
+let codec: MsgpackCodec | undefined
 
 /** The library, loaded by the first request that needs it. */
-function loadCodec(): Codec {
+function loadCodec(): MsgpackCodec {
   if (codec === undefined) {
-    const library = createRequire(import.meta.url)('msgpackr') as typeof import('msgpackr')
-    codec = {
-      packr: new library.Packr({ useRecords: false, variableMapSize: true }),
-      // Its types do not know 'auto', a number where that is exact; its documentation does.
-      unpackr: new library.Unpackr({ useRecords: false, int64AsType: 'auto' as 'number' }),
-    }
+    const door = import.meta.url.endsWith('.ts') ? './msgpack.ts' : './msgpack.js'
+    const { newMsgpackCodec } = createRequire(import.meta.url)(
+      door,
+    ) as typeof import('./msgpack.ts')
+    codec = newMsgpackCodec()
   }
   return codec
 }
 
 /** Packs a document; integers of any size stay integers, `undefined` members are left out. */
 export function packMsgpack(document: unknown): Buffer {
-  return Buffer.from(loadCodec().packr.pack(withExactIntegers(document)))
+  return Buffer.from(loadCodec().pack(withExactIntegers(document)))
 }
 
 function withExactIntegers(value: unknown): unknown {
@@ -101,7 +95,7 @@ function unpacked(envelope: Buffer): unknown {
     if (!(error instanceof MsgpackError)) throw error
     throw invalid(`the envelope is not MessagePack we read: ${error.message}`)
   }
-  const document: unknown = loadCodec().unpackr.unpack(envelope)
+  const document: unknown = loadCodec().unpack(envelope)
   // The library keeps the last of two: another reader of the same bytes may keep the first.
   if (countNames(document) !== names) throw invalid('the envelope has a name a second time')
   return document
