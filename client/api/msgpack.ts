@@ -3,7 +3,7 @@
  * be in the bytes of a stranger is checked before, by `msgpack-check.ts`.
  *
  * Nothing else imports the library, because the published package has none: the build puts the library
- * itself in this file's place (`rolldown.config.ts`), without its optional native part, which would run
+ * itself in this file's place (`build.ts`), without its optional native part, which would run
  * an install script at everybody who installs us. For the same reason its types do not leave this file.
  *
  * Imports no Node module. Loading it takes some milliseconds: what starts with the broker asks for it
