@@ -145,6 +145,10 @@ const OWN_ERRORS = {
   UNAUTHORIZED: row(58, 401, false, 'A valid token is needed'),
   FORBIDDEN_ORIGIN: row(31, 403, false, 'Pages of this origin may not use the broker'),
   FORBIDDEN_HOST: row(31, 403, false, 'The broker does not answer under this host name'),
+  // The client's own: no broker answers with these, hence no status of theirs means anything.
+  CLIENT_CLOSED: row(8, 503, false, 'The client, producer or reader was closed'),
+  SERIALIZATION_FAILED: row(87, 422, false, 'A key or value does not fit its serde'),
+  BUFFER_EXHAUSTED: row(89, 429, true, 'The producer holds as many bytes as it may'),
 } as const satisfies Record<string, ErrorRow>
 
 export const ERRORS = { ...KAFKA_ERRORS, ...OWN_ERRORS } as const

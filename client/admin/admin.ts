@@ -1,0 +1,155 @@
+/**
+ * Topics, offsets and the cluster: the routes that change or describe things, with the types of the
+ * contract. Every method is one request; those that only ask are tried again for retriable errors until
+ * `requestTimeoutMs` is up, those that change something never are.
+ */
+
+import type { Static } from '@sinclair/typebox'
+import { ROUTES } from '../api/routes.ts'
+import type { ClusterDescription } from '../api/schemas/cluster.ts'
+import type {
+  AlterTopic,
+  CreateTopic,
+  TopicDescription,
+  TopicOffsets,
+  TopicSummary,
+  TrimmedPartition,
+} from '../api/schemas/topics.ts'
+import type { ClientContext } from '../client-context.ts'
+import { pathOf } from '../paths.ts'
+import { type PositionLike, positionText } from '../reader/position-text.ts'
+import { retried } from '../retry.ts'
+import type { Answer, RequestOptions } from '../transport.ts'
+
+export type TopicToCreate = Static<typeof CreateTopic>
+export type TopicChange = Static<typeof AlterTopic>
+export type Cluster = Static<typeof ClusterDescription>
+export type Trimmed = Static<typeof TrimmedPartition>
+export type { TopicDescription, TopicOffsets, TopicSummary }
+
+export interface CallOptions {
+  /** Aborted: the call rejects with the signal's reason. What was sent may still take effect. */
+  readonly signal?: AbortSignal
+}
+
+export interface ListTopicsOptions extends CallOptions {
+  /** True: also the broker's own topics. */
+  readonly isInternal?: boolean
+  /** Topics asked for at a time, 1 to 1,000; 100 when absent. */
+  readonly pageSize?: number
+}
+
+export interface EnsuredTopic extends TopicDescription {
+  /** False: it was there already, the same. */
+  readonly isCreated: boolean
+}
+
+export class Admin {
+  readonly #context: ClientContext
+
+  constructor(context: ClientContext) {
+    this.#context = context
+  }
+
+  /** @throws SpoolError TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG … */
+  createTopic(topic: TopicToCreate, options?: CallOptions): Promise<TopicDescription> {
+    return this.#change('POST', pathOf(ROUTES.createTopic, {}), topic, options)
+  }
+
+  /**
+   * Creates the topic, or confirms that it is as described; what is not named is not compared.
+   *
+   * @throws SpoolError TOPIC_ALREADY_EXISTS naming what differs.
+   */
+  async ensureTopic(topic: TopicToCreate, options?: CallOptions): Promise<EnsuredTopic> {
+    const { name, ...rest } = topic
+    const path = pathOf(ROUTES.putTopic, { topic: name })
+    const answer = await this.#request({ method: 'PUT', path, document: rest }, options)
+    return { ...(answer.document as TopicDescription), isCreated: answer.status === 201 }
+  }
+
+  /** All topics in the order of their names, a page at a time as the loop goes on. */
+  async *listTopics(options: ListTopicsOptions = {}): AsyncGenerator<TopicSummary, void, void> {
+    const path = pathOf(ROUTES.listTopics, {})
+    const query = { limit: options.pageSize, internal: options.isInternal }
+    let after: string | undefined
+    do {
+      const page = await this.#ask(path, options, { ...query, after })
+      const { topics, next } = page as { topics: TopicSummary[]; next?: string }
+      yield* topics
+      after = next
+    } while (after !== undefined)
+  }
+
+  /** @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION */
+  describeTopic(name: string, options?: CallOptions): Promise<TopicDescription> {
+    return this.#ask(pathOf(ROUTES.describeTopic, { topic: name }), options)
+  }
+
+  /** Changes settings (null puts one back to its default) or adds partitions. */
+  async alterTopic(
+    name: string,
+    change: TopicChange,
+    options?: CallOptions,
+  ): Promise<TopicDescription> {
+    const path = pathOf(ROUTES.alterTopic, { topic: name })
+    const changed = await this.#change<TopicDescription>('PATCH', path, change, options)
+    this.#context.metadata.forget(name)
+    return changed
+  }
+
+  /** Deletes the topic with all its records. */
+  async deleteTopic(name: string, options?: CallOptions): Promise<void> {
+    await this.#change('DELETE', pathOf(ROUTES.deleteTopic, { topic: name }), undefined, options)
+    this.#context.metadata.forget(name)
+  }
+
+  /** Which offset a position means in each partition, now; the end when `at` is absent. */
+  offsets(
+    topic: string,
+    { at = 'latest', ...options }: CallOptions & { readonly at?: PositionLike } = {},
+  ): Promise<TopicOffsets> {
+    const path = pathOf(ROUTES.topicOffsets, { topic })
+    return this.#ask(path, options, { at: positionText(at, 'at') })
+  }
+
+  /** Removes the records of a partition below the offset `before`. */
+  async trim(
+    topic: string,
+    partition: number,
+    before: number,
+    options?: CallOptions,
+  ): Promise<Trimmed> {
+    const path = pathOf(ROUTES.deleteRecords, { topic, partition })
+    const answer = await this.#request({ method: 'DELETE', path, query: { before } }, options)
+    return answer.document as Trimmed
+  }
+
+  cluster(options?: CallOptions): Promise<Cluster> {
+    return this.#ask(pathOf(ROUTES.cluster, {}), options)
+  }
+
+  #request(request: RequestOptions, options: CallOptions | undefined): Promise<Answer> {
+    return this.#context.transport.request({ ...request, signal: options?.signal })
+  }
+
+  async #change<T>(
+    method: 'POST' | 'PATCH' | 'DELETE',
+    path: string,
+    document: unknown,
+    options: CallOptions | undefined,
+  ): Promise<T> {
+    return (await this.#request({ method, path, document }, options)).document as T
+  }
+
+  async #ask<T>(
+    path: string,
+    options: CallOptions | undefined,
+    query?: RequestOptions['query'],
+  ): Promise<T> {
+    const { settings } = this.#context
+    const ask = () => this.#request({ method: 'GET', path, query }, options)
+    const retries = { backoff: settings, timeoutMs: settings.requestTimeoutMs }
+    return (await retried(ask, { ...retries, signal: options?.signal })).document as T
+  }
+}

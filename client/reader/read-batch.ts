@@ -1,0 +1,110 @@
+/**
+ * One record batch as a reader gives it: what its header says, and its records when it is iterated, which
+ * is also when it is checked and decompressed.
+ */
+
+import type { Deserializer } from '../serdes/serde.ts'
+import type { SourceBatch } from '../transport.ts'
+import { ReadRecord, type RecordOrigin } from './read-record.ts'
+
+export interface BatchBounds {
+  /** Records below are skipped: they were not asked for. */
+  readonly from: number
+  /** Exclusive. */
+  readonly until: number
+}
+
+export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable<ReadRecord<K, V>> {
+  readonly #batch: SourceBatch
+  readonly #bounds: BatchBounds
+  readonly #serdes: { readonly key: Deserializer<K>; readonly value: Deserializer<V> }
+
+  constructor(
+    batch: SourceBatch,
+    bounds: BatchBounds,
+    serdes: { readonly key: Deserializer<K>; readonly value: Deserializer<V> },
+  ) {
+    this.#batch = batch
+    this.#bounds = bounds
+    this.#serdes = serdes
+  }
+
+  get partition(): number {
+    return this.#batch.partition
+  }
+
+  /** Of the batch as it is stored; iterating begins later where the reader does. */
+  get baseOffset(): number {
+    return this.#batch.baseOffset
+  }
+
+  /** One past the last offset the batch stands for; the reader's `until` may come before it. */
+  get nextOffset(): number {
+    return this.#batch.nextOffset
+  }
+
+  /** Records in it as it is stored. */
+  get recordCount(): number {
+    return this.#batch.recordCount
+  }
+
+  /** As it came over the wire. */
+  get sizeBytes(): number {
+    return this.#batch.sizeBytes
+  }
+
+  /** The first offset nobody could read yet when it was fetched. */
+  get highWatermark(): number {
+    return this.#batch.highWatermark
+  }
+
+  /** The batch as it is stored (Kafka's record batch v2); `undefined` where the transport has none. */
+  get bytes(): Uint8Array | undefined {
+    return this.#batch.bytes
+  }
+
+  /**
+   * The records, in order. Checked and decompressed each time it is asked for.
+   *
+   * @throws SpoolError CORRUPT_MESSAGE, MESSAGE_TOO_LARGE (past `decompressedBytesMax`).
+   */
+  [Symbol.iterator](): RecordIterator<K, V> {
+    return new RecordIterator(this.#batch, this.#bounds, this.#serdes)
+  }
+}
+
+/** Moves over the records of one batch that lie within bounds. */
+export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, void, void> {
+  readonly #origin: RecordOrigin<K, V>
+  readonly #from: number
+  readonly #until: number
+
+  constructor(
+    batch: SourceBatch,
+    { from, until }: BatchBounds,
+    serdes: { readonly key: Deserializer<K>; readonly value: Deserializer<V> },
+  ) {
+    this.#origin = { ...serdes, partition: batch.partition, fields: batch.cursor() }
+    this.#from = from
+    this.#until = until
+  }
+
+  next(): IteratorResult<ReadRecord<K, V>, void> {
+    const record = this.nextRecord()
+    return record === undefined ? { done: true, value: undefined } : { done: false, value: record }
+  }
+
+  /** As `next`, without an object around the record; `undefined` after the last. */
+  nextRecord(): ReadRecord<K, V> | undefined {
+    const { fields } = this.#origin
+    while (fields.next()) {
+      if (fields.offset < this.#from) continue
+      return fields.offset < this.#until ? new ReadRecord(this.#origin) : undefined
+    }
+    return undefined
+  }
+
+  [Symbol.iterator](): this {
+    return this
+  }
+}
