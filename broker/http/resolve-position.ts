@@ -40,7 +40,7 @@ export async function resolvePosition(
       throw new SpoolError(
         'OFFSET_OUT_OF_RANGE',
         `partition ${partition.partition} has offsets from ${logStartOffset} to before ${highWatermark}, not ${position.offset}`,
-        { extensions: { logStartOffset, highWatermark } },
+        { extensions: { partition: partition.partition, logStartOffset, highWatermark } },
       )
     default:
       return { offset: highWatermark }

@@ -77,6 +77,17 @@ export class ReplicaManager {
     )
   }
 
+  /**
+   * All partitions of a topic, in their order.
+   *
+   * @throws SpoolError as `partition`: what reads all of them needs all of them.
+   */
+  partitionsOf(topic: string): Partition[] {
+    const count = this.#topics.get(topic)?.length
+    if (count === undefined) throw unknownTopic(topic)
+    return Array.from({ length: count }, (_, number) => this.partition(topic, number))
+  }
+
   /** Every partition that is served, for describing and counting. */
   *partitions(): Generator<Partition> {
     for (const partitions of this.#topics.values()) {

@@ -11,7 +11,8 @@ import type { Clock } from '../../../storage/clock.ts'
 import type { Partition } from '../../partition/partition.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { RawReply, type RawReplyOptions } from './raw-reply.ts'
-import { endOffset, type ReadPlan, startOffset } from './read-plan.ts'
+import { readPlaces } from './read-places.ts'
+import type { ReadPlan } from './read-plan.ts'
 import { RecordScan } from './record-scan.ts'
 import { RecordView } from './record-view.ts'
 
@@ -34,9 +35,8 @@ export interface NdjsonOptions {
 /** Sends the stream. Rejects, with nothing sent, for what can still be said as a problem. */
 export async function sendNdjson(options: NdjsonOptions): Promise<void> {
   const { partition, plan, clock, signal } = options
-  const now = clock.now()
-  const end = await endOffset(partition, plan, now)
-  const from = await startOffset(partition, plan, now)
+  const [place] = await readPlaces([partition], plan, clock.now())
+  const { from, end } = place!
   if (plan.waitMs > 0 && from >= partition.highWatermark && from < end) {
     await partition.waitForAppend(from, plan.waitMs, signal)
   }

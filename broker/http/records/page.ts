@@ -9,7 +9,8 @@ import type { Clock } from '../../../storage/clock.ts'
 import type { RecordCursor } from '../../../storage/record/batch-reader.ts'
 import type { Partition } from '../../partition/partition.ts'
 import { ByteWriter } from './byte-writer.ts'
-import { endOffset, type ReadPlan, startOffset } from './read-plan.ts'
+import { readPlaces } from './read-places.ts'
+import type { ReadPlan } from './read-plan.ts'
 import { RecordScan } from './record-scan.ts'
 import { RecordView } from './record-view.ts'
 import { isText } from './value-kind.ts'
@@ -49,12 +50,12 @@ export interface PageOptions {
 
 export async function readPage(options: PageOptions): Promise<Page> {
   const { partition, plan, body, clock, signal } = options
-  const now = clock.now()
   const deadlineMs = clock.monotonicMs() + plan.waitMs
-  const end = await endOffset(partition, plan, now)
+  const [place_] = await readPlaces([partition], plan, clock.now())
+  const { from, end } = place_!
   const scan = new RecordScan({
     partition,
-    from: await startOffset(partition, plan, now),
+    from,
     filter: plan.filter,
     maxDecompressedBytes: options.maxDecompressedBytes,
     hold: (bytes) => options.hold(bytes + body.sizeBytes),

@@ -94,7 +94,7 @@ export function registerRead(app: FastifyInstance, context: BrokerContext): void
         )
       }
       const isStream = answerType === NDJSON_TYPE
-      const plan = readPlan(query, isStream)
+      const plan = readPlan(query, isStream, lastEventId(call))
       return isStream ? stream(call, partition, plan) : page(call, partition, plan)
     },
   })
@@ -119,6 +119,11 @@ function nextPage(url: string, { nextOffset, endOffset }: Page): { link?: string
   query.set('from', String(nextOffset))
   if (Number.isFinite(endOffset)) query.set('until', String(endOffset))
   return { link: `<${url.split('?', 1)[0]}?${query}>; rel="next"` }
+}
+
+/** The header `Last-Event-ID`: where a stream was cut. */
+function lastEventId({ request }: Pick<ReadCall, 'request'>): string | undefined {
+  return request.headers['last-event-id'] as string | undefined
 }
 
 function laterStream(): SpoolError {

@@ -191,7 +191,6 @@ describe('a page', () => {
 
   test.each([
     ['?follow=true', NDJSON],
-    ['?cursor=abc', {}],
     ['', { accept: 'text/event-stream' }],
   ])('what this version does not serve yet is said (%s)', async (query, headers) => {
     const topic = await numbered(1)
