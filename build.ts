@@ -9,7 +9,7 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { readFileSync, rmSync } from 'node:fs'
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { rolldown } from 'rolldown'
 
@@ -24,7 +24,15 @@ execFileSync(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--outDir
   cwd: ROOT,
   stdio: 'inherit',
 })
+for (const path of globSync('**/*.d.ts', { cwd: dist })) nameCompiledFiles(join(dist, path))
 await bundle(join(ROOT, `${BUNDLED}.ts`), join(dist, `${BUNDLED}.js`))
+
+/** Types name each other as sources do, `./x.ts`; only the newest compilers find `x.d.ts` by that. */
+function nameCompiledFiles(path: string): void {
+  const text = readFileSync(path, 'utf8')
+  const named = text.replaceAll(/((?:from|import\()\s*'\.{1,2}\/[^']*)\.ts'/g, "$1.js'")
+  if (named !== text) writeFileSync(path, named)
+}
 
 /** Puts a source file and the library it imports into one compiled file. */
 async function bundle(source: string, file: string): Promise<void> {

@@ -5,8 +5,11 @@
  *     await fetch(`${broker.url}/v1/topics`)
  *
  * On a free port, over a temporary directory that is removed with it, unless told otherwise. Everything
- * but that is the real broker.
+ * but that is the real broker. What is marked internal is for this project's own tests; the published
+ * types do not have it.
  */
+
+/// <reference lib="esnext.disposable" preserve="true" />
 
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
@@ -22,14 +25,20 @@ export interface TestBroker extends AsyncDisposable {
   readonly url: string
   readonly port: number
   readonly dataDir: string
-  /** What the faces of the broker work with, for tests that go past them. */
+  /**
+   * What the faces of the broker work with, for tests that go past them.
+   * @internal
+   */
   readonly context: BrokerContext
   /** Stops in order; the data directory stays, so that another broker can be started on it. */
   stop(): Promise<void>
 }
 
 export type TestBrokerOptions = Partial<BrokerSettings> & {
-  /** What the broker stands on, where a test wants another. */
+  /**
+   * What the broker stands on, where a test wants another.
+   * @internal
+   */
   readonly dependencies?: BrokerDependencies
 }
 
