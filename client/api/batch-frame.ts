@@ -6,6 +6,7 @@
  * anything is unpacked), offsets, times and ids as integers of 64 bits, absent fields left out.
  */
 
+import { isUtf8 } from 'node:buffer'
 import { createRequire } from 'node:module'
 import { SpoolError } from './errors.ts'
 import type { MsgpackCodec } from './msgpack.ts'
@@ -90,7 +91,7 @@ export function readFrame(body: Buffer): Frame {
 function unpacked(envelope: Buffer): unknown {
   let names: number
   try {
-    names = checkMsgpack(envelope)
+    names = checkMsgpack(envelope, isUtf8)
   } catch (error) {
     if (!(error instanceof MsgpackError)) throw error
     throw invalid(`the envelope is not MessagePack we read: ${error.message}`)

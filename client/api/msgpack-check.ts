@@ -2,10 +2,8 @@
  * One walk over the markers of a MessagePack text before anything is unpacked: no extensions (a library
  * would turn them into objects of its choice), no reserved marker, strings valid UTF-8, bounded depth,
  * counts that the bytes can hold, nothing after the value. It allocates nothing and is linear. Without
- * it a five-byte array header could ask for 2^32 - 1 elements.
+ * it a five-byte array header could ask for 2^32 - 1 elements. Imports no Node module.
  */
-
-import { isUtf8 } from 'node:buffer'
 
 /** The deepest nesting of arrays and maps that is read. */
 export const MSGPACK_DEPTH_MAX = 128
@@ -24,8 +22,12 @@ export class MsgpackError extends Error {
 /**
  * Checks that `bytes` is one plain MessagePack value. Throws `MsgpackError`. Returns how many names its
  * maps have together, so that whoever unpacks it can tell that none was lost to another of the same name.
+ * `isUtf8` is for Node, whose own is many times faster than what every platform has.
  */
-export function checkMsgpack(bytes: Buffer): number {
+export function checkMsgpack(
+  bytes: Uint8Array,
+  isUtf8: (bytes: Uint8Array) => boolean = isUtf8Anywhere,
+): number {
   // Values still to come at each level that is open.
   const open = new Float64Array(MSGPACK_DEPTH_MAX + 1)
   let depth = 0
@@ -59,6 +61,17 @@ export function checkMsgpack(bytes: Buffer): number {
   }
 }
 
+const strict = new TextDecoder('utf-8', { fatal: true })
+
+function isUtf8Anywhere(bytes: Uint8Array): boolean {
+  try {
+    strict.decode(bytes)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function isMap(marker: number): boolean {
   return (marker >= 0x80 && marker <= 0x8f) || marker === 0xde || marker === 0xdf
 }
@@ -79,7 +92,7 @@ const SCALARS: readonly Size[] = [1, 2, 3, 5, 9].map(scalar)
 const [ONE, TWO, THREE, FIVE, NINE] = SCALARS as [Size, Size, Size, Size, Size]
 
 /** What the marker at `at` says. A marker cut off by the end yields a size beyond the end. */
-function sizeAt(bytes: Buffer, at: number): Size {
+function sizeAt(bytes: Uint8Array, at: number): Size {
   const marker = bytes[at]!
   if (marker <= 0x7f || marker >= 0xe0) return ONE
   if (marker <= 0x8f) return { bytes: 1, values: (marker & 0x0f) * 2, isText: false }
@@ -132,12 +145,15 @@ function sizeAt(bytes: Buffer, at: number): Size {
 }
 
 /** Big-endian; 0 where the bytes end first (the size then reaches beyond the end by itself). */
-function unsigned(bytes: Buffer, at: number, width: number): number {
-  return at + width > bytes.length ? 0 : bytes.readUIntBE(at, width)
+function unsigned(bytes: Uint8Array, at: number, width: number): number {
+  if (at + width > bytes.length) return 0
+  let value = 0
+  for (let i = at; i < at + width; i++) value = value * 256 + bytes[i]!
+  return value
 }
 
 /** Where the content of the string whose marker is at `at` begins. */
-export function textStart(bytes: Buffer, at: number): number {
+export function textStart(bytes: Uint8Array, at: number): number {
   const marker = bytes[at]!
   return marker <= 0xbf ? at + 1 : at + 1 + (1 << (marker - 0xd9))
 }

@@ -33,7 +33,7 @@ export function msgpack(schema?: StandardSchema): Serde<unknown> {
 
 function unpacked(library: MsgpackCodec, bytes: Uint8Array): unknown {
   try {
-    checkMsgpack(bytes as Buffer)
+    checkMsgpack(bytes)
     return library.unpack(bytes)
   } catch (cause) {
     throw new SpoolError(

@@ -4,6 +4,7 @@
  * as JSON text, integers of 64 bits exact; what JSON can not say (NaN, a nested binary) is refused.
  */
 
+import { isUtf8 } from 'node:buffer'
 import { checkMsgpack, MsgpackError } from '../../../client/api/msgpack-check.ts'
 import { decodeBase64 } from './base64.ts'
 import { MsgpackReader } from './msgpack-reader.ts'
@@ -29,7 +30,7 @@ export function readMsgpackBody(
   take: (record: ProducedRecord) => void,
   refuse: (refusal: RecordRefusal) => void,
 ): void {
-  checkMsgpack(bytes)
+  checkMsgpack(bytes, isUtf8)
   const reader = new MsgpackReader(bytes)
   const count = listLength(reader)
   for (let i = 0; i < (count ?? 1); i++) {
