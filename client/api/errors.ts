@@ -127,8 +127,14 @@ export function spoolErrorFrom(error: unknown): SpoolError {
   )
 }
 
-/** Reads a problem document back, as a client gets it. Unknown codes become `UNKNOWN_SERVER_ERROR`. */
-export function spoolErrorFromProblem(problem: Readonly<Record<string, unknown>>): SpoolError {
+/**
+ * Reads a problem document back, as a client gets it, with the seconds of its answer's `Retry-After`.
+ * Unknown codes become `UNKNOWN_SERVER_ERROR`.
+ */
+export function spoolErrorFromProblem(
+  problem: Readonly<Record<string, unknown>>,
+  retryAfterS?: number,
+): SpoolError {
   const { code, detail, outcome, title, ...rest } = problem
   return new SpoolError(
     isErrorCode(code) ? code : 'UNKNOWN_SERVER_ERROR',
@@ -137,6 +143,7 @@ export function spoolErrorFromProblem(problem: Readonly<Record<string, unknown>>
       ...(outcome === 'refused' || outcome === 'unknown' || outcome === 'partial'
         ? { outcome }
         : {}),
+      ...(retryAfterS === undefined ? {} : { retryAfterS }),
       extensions: withoutFixedMembers(rest),
     },
   )

@@ -202,6 +202,14 @@ export class RecordBatch {
     this.buffer.writeInt32BE(leaderEpoch, LEADER_EPOCH_AT)
   }
 
+  /** Numbers the batch for an idempotent producer; -1, -1, -1 for none. Computes the CRC again. */
+  setProducer(producerId: number, producerEpoch: number, baseSequence: number): void {
+    writeInt64(this.buffer, producerId, PRODUCER_ID_AT)
+    this.buffer.writeInt16BE(producerEpoch, PRODUCER_EPOCH_AT)
+    this.buffer.writeInt32BE(baseSequence, BASE_SEQUENCE_AT)
+    this.buffer.writeUInt32BE(this.computeCrc(), CRC_AT)
+  }
+
   /** Every record gets `timestampMs`, the time of its append. Computes the CRC again. */
   setLogAppendTime(timestampMs: number): void {
     this.buffer.writeUInt16BE(this.attributes | LOG_APPEND_TIME_BIT, ATTRIBUTES_AT)

@@ -1,0 +1,103 @@
+/**
+ * Batches a producer fills: record batches as they will lie on disk. The memory they are built in is used
+ * again for later ones; after sealing only the finished bytes are kept.
+ */
+
+import { BatchBuilder, type HeaderToAppend } from '../../storage/record/batch-builder.ts'
+import type { CompressionName } from '../../storage/record/compression.ts'
+import {
+  NO_PRODUCER_EPOCH,
+  NO_PRODUCER_ID,
+  NO_SEQUENCE,
+  RecordBatch,
+} from '../../storage/record/record-batch.ts'
+import type { OpenBatch, OpenBatchOptions, ProducerNumbers, SealedBatch } from '../transport.ts'
+
+/** Builders that wait for their next batch, over all compressions. */
+const SPARE_BUILDERS_MAX = 16
+/** A builder that grew beyond this for one huge record is not kept. */
+const SPARE_BYTES_MAX = 4 * 1024 * 1024
+
+const NO_PRODUCER: ProducerNumbers = {
+  producerId: NO_PRODUCER_ID,
+  producerEpoch: NO_PRODUCER_EPOCH,
+  baseSequence: NO_SEQUENCE,
+}
+
+/** Lends builders, so that their memory is touched for the first time once and not per batch. */
+export class BuilderPool {
+  readonly #spare = new Map<CompressionName, BatchBuilder[]>()
+  #count = 0
+
+  take({ compression, sizeBytes }: OpenBatchOptions): BatchBuilder {
+    const spare = this.#spare.get(compression)?.pop()
+    if (spare === undefined) return new BatchBuilder({ compression, initialBytes: sizeBytes })
+    this.#count--
+    return spare
+  }
+
+  giveBack(compression: CompressionName, builder: BatchBuilder): void {
+    if (this.#count >= SPARE_BUILDERS_MAX || builder.sizeBytes > SPARE_BYTES_MAX) return
+    builder.reset()
+    this.#count++
+    const spare = this.#spare.get(compression)
+    if (spare === undefined) this.#spare.set(compression, [builder])
+    else spare.push(builder)
+  }
+}
+
+export class NodeOpenBatch implements OpenBatch {
+  readonly #pool: BuilderPool
+  readonly #compression: CompressionName
+  /** Until it is sealed. */
+  #builder: BatchBuilder | undefined
+  /** Afterwards. */
+  #body: Buffer | undefined
+  #recordCount = 0
+  #sizeBytes = 0
+
+  constructor(pool: BuilderPool, options: OpenBatchOptions) {
+    this.#pool = pool
+    this.#compression = options.compression
+    this.#builder = pool.take(options)
+  }
+
+  get recordCount(): number {
+    return this.#builder?.recordCount ?? this.#recordCount
+  }
+
+  get sizeBytes(): number {
+    return this.#builder?.sizeBytes ?? this.#sizeBytes
+  }
+
+  append(
+    timestampMs: number,
+    key: Uint8Array | null,
+    value: Uint8Array | null,
+    headers: readonly HeaderToAppend[],
+  ): void {
+    if (this.#builder === undefined) throw new Error('the batch is sealed')
+    this.#builder.append(timestampMs, key, value, headers)
+  }
+
+  seal(producer: ProducerNumbers | undefined): SealedBatch {
+    const body = this.#body ?? this.#build()
+    const { producerId, producerEpoch, baseSequence } = producer ?? NO_PRODUCER
+    const batch = new RecordBatch(body)
+    // Bytes that were sent before were copied on the way: these may change.
+    if (producerId !== NO_PRODUCER_ID || batch.producerId !== NO_PRODUCER_ID) {
+      batch.setProducer(producerId, producerEpoch, baseSequence)
+    }
+    return { body, sizeBytes: body.length, recordCount: this.#recordCount, producer }
+  }
+
+  #build(): Buffer {
+    const builder = this.#builder!
+    this.#recordCount = builder.recordCount
+    this.#sizeBytes = builder.sizeBytes
+    this.#body = builder.build()
+    this.#builder = undefined
+    this.#pool.giveBack(this.#compression, builder)
+    return this.#body
+  }
+}
