@@ -6,8 +6,20 @@
 /** How long a browser may remember a preflight's answer. */
 const PREFLIGHT_AGE_S = 600
 
+/**
+ * What a page may read of an answer: everything, record headers (`spool-header-<name>`) included. The
+ * names are for browsers that do not know `*` here.
+ */
 const EXPOSED_HEADERS =
-  'ETag, Link, Location, Retry-After, Spool-Key, Spool-Offset, Spool-Partition, Spool-Timestamp, Spool-Headers-Omitted'
+  '*, ETag, Link, Location, Retry-After, Spool-Key, Spool-Offset, Spool-Partition, Spool-Timestamp, Spool-Headers-Omitted'
+
+/**
+ * What a page may send: anything, a record's own headers included. `*` does not cover Authorization (Fetch
+ * standard, "CORS non-wildcard request-header name"); the other names are for browsers that do not know
+ * `*` here.
+ */
+const ALLOWED_HEADERS =
+  '*, Authorization, Content-Type, Last-Event-ID, Spool-Key, Spool-Partition, Spool-Producer-Epoch, Spool-Producer-Id, Spool-Sequence, Spool-Timestamp, Spool-Tombstone'
 
 export class OriginPolicy {
   readonly #allowed: ReadonlySet<string>
@@ -41,8 +53,7 @@ export class OriginPolicy {
   preflightHeaders(): [string, string][] {
     return [
       ['access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE'],
-      // `*` does not cover Authorization (Fetch standard, "CORS non-wildcard request-header name").
-      ['access-control-allow-headers', '*, Authorization'],
+      ['access-control-allow-headers', ALLOWED_HEADERS],
       ['access-control-max-age', String(PREFLIGHT_AGE_S)],
     ]
   }

@@ -127,6 +127,20 @@ describe('an allowed origin', () => {
     expect(reply.headers['access-control-allow-methods']).toContain('DELETE')
   })
 
+  test('may send and read every header the client and the contract use', async () => {
+    const from = ['Host: localhost', 'Origin: https://app.example']
+    const preflight = [...from, 'Access-Control-Request-Method: POST']
+    const allowed = await sendRaw(broker.port, ask('/v1/topics/x/records', preflight, 'OPTIONS'))
+    const sent = String(allowed.headers['access-control-allow-headers']).toLowerCase().split(', ')
+    const names = ['authorization', 'content-type', 'last-event-id']
+    const ofProducer = ['spool-producer-id', 'spool-producer-epoch', 'spool-sequence']
+    expect(sent).toEqual(expect.arrayContaining(['*', ...names, ...ofProducer]))
+    const answer = await sendRaw(broker.port, ask('/v1/topics', from))
+    const read = String(answer.headers['access-control-expose-headers']).toLowerCase().split(', ')
+    const ofRecord = ['spool-key', 'spool-offset', 'spool-partition', 'spool-timestamp']
+    expect(read).toEqual(expect.arrayContaining(['*', 'link', 'retry-after', 'etag', ...ofRecord]))
+  })
+
   test('is not its neighbour', async () => {
     for (const origin of [
       'http://app.example',
