@@ -16,6 +16,7 @@ import type {
   BatchFate,
   BatchToProduce,
   OpenBatch,
+  OpenBatchOptions,
   ProduceCall,
   RecordSource,
   RequestOptions,
@@ -60,8 +61,8 @@ export class FetchTransport implements Transport {
     }
   }
 
-  newBatch(): OpenBatch {
-    return new OpenJsonBatch()
+  newBatch(options: OpenBatchOptions): OpenBatch {
+    return new OpenJsonBatch(options)
   }
 
   produce(call: ProduceCall): Promise<readonly BatchFate[]> {

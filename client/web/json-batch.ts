@@ -6,7 +6,7 @@
 
 import type { HeaderToAppend } from '../../storage/record/batch-builder.ts'
 import { SpoolError } from '../api/errors.ts'
-import type { OpenBatch, ProducerNumbers, SealedBatch } from '../transport.ts'
+import type { CompressionName, OpenBatch, ProducerNumbers, SealedBatch } from '../transport.ts'
 import { encodeBase64, textOf } from './base64.ts'
 
 /** The header of a record batch (`storage/FORMAT.md`). */
@@ -34,6 +34,19 @@ export class OpenJsonBatch implements OpenBatch {
   #sizeBytes = BATCH_OVERHEAD_BYTES
   /** The records joined, once the batch was sealed. */
   #body: string | undefined
+
+  /**
+   * Throws SpoolError INVALID_CONFIG for a compression that would have to be ours: what comes as JSON is
+   * compressed by the broker, with LZ4 or what the topic's `compression.type` says.
+   */
+  constructor({ compression }: { readonly compression: CompressionName }) {
+    if (compression === 'lz4' || compression === 'none') return
+    throw new SpoolError(
+      'INVALID_CONFIG',
+      `compression ${compression} is for Node: over fetch the broker compresses; set compression.type of the topic`,
+      { outcome: 'refused' },
+    )
+  }
 
   get recordCount(): number {
     return this.#timestamps.length
