@@ -190,11 +190,18 @@ export class Partition {
       waitMs,
       signal,
       subscribe: (wake) => this.subscribe(wake),
-      isSatisfied: () => {
-        this.#checkOpen()
-        return this.#highWatermark > afterOffset
-      },
+      isSatisfied: () => this.hasRecordFrom(afterOffset),
     })
+  }
+
+  /**
+   * True when readers can see a record at `offset` or later.
+   *
+   * @throws SpoolError when the partition is not served any more.
+   */
+  hasRecordFrom(offset: number): boolean {
+    this.#checkOpen()
+    return this.#highWatermark > offset
   }
 
   /** Calls `wake` whenever the high watermark moved or the partition went away. */

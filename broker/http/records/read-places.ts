@@ -90,10 +90,22 @@ async function startOf(
   try {
     return (await resolvePosition(partition, position, now)).offset
   } catch (error) {
-    const isOutside = error instanceof SpoolError && error.code === 'OFFSET_OUT_OF_RANGE'
-    if (!isOutside || outOfRange === undefined) throw error
-    return outOfRange === 'earliest' ? partition.logStartOffset : partition.highWatermark
+    return placeOutOfRange(partition, error, outOfRange)
   }
+}
+
+/**
+ * Where to go on after `error`, which a read of the partition threw: by `outOfRange`, where it says that
+ * the offset is not there. Throws any other error again.
+ */
+export function placeOutOfRange(
+  partition: Partition,
+  error: unknown,
+  outOfRange: PlacesWanted['outOfRange'],
+): number {
+  const isOutside = error instanceof SpoolError && error.code === 'OFFSET_OUT_OF_RANGE'
+  if (!isOutside || outOfRange === undefined) throw error
+  return outOfRange === 'earliest' ? partition.logStartOffset : partition.highWatermark
 }
 
 function offsetPosition(offset: number): Position {

@@ -10,14 +10,16 @@ import { peekBatchSize, RecordBatch } from '../../../storage/record/record-batch
 import type { Partition } from '../../partition/partition.ts'
 import type { RecordFilter } from './record-filter.ts'
 
-/** Stored bytes read from the log at once. */
-const PIECE_BYTES = 512 * 1024
+/** Stored bytes read from the log at once, where the scan is not told otherwise. */
+export const PIECE_BYTES = 512 * 1024
 
 export interface ScanOptions {
   readonly partition: Partition
   readonly from: number
   readonly filter: RecordFilter | undefined
   readonly maxDecompressedBytes: number
+  /** Stored bytes read from the log at once, but for a batch that is larger. */
+  readonly pieceBytes?: number
   /** Told how much memory the scan takes, before it reads and after; throws where that is too much. */
   readonly hold: (bytes: number) => void
 }
@@ -28,6 +30,7 @@ export class RecordScan {
   readonly #partition: Partition
   readonly #filter: RecordFilter | undefined
   readonly #maxDecompressedBytes: number
+  readonly #pieceBytes: number
   readonly #hold: (bytes: number) => void
   #piece: Buffer = NOTHING
   #at = 0
@@ -45,6 +48,7 @@ export class RecordScan {
     this.#partition = options.partition
     this.#filter = options.filter
     this.#maxDecompressedBytes = options.maxDecompressedBytes
+    this.#pieceBytes = options.pieceBytes ?? PIECE_BYTES
     this.#hold = options.hold
     this.nextOffset = options.from
   }
@@ -60,7 +64,7 @@ export class RecordScan {
         this.#piece = NOTHING
         this.#at = 0
         const read = await this.#partition.read(this.nextOffset, {
-          maxBytes: PIECE_BYTES,
+          maxBytes: this.#pieceBytes,
           upTo: toOffset(upTo),
           allocate: (bytes) => {
             this.#hold(bytes)
@@ -100,6 +104,14 @@ export class RecordScan {
     this.nextOffset = Math.max(this.nextOffset, Math.min(this.#batchEnd, upTo))
     this.#cursor = undefined
     return undefined
+  }
+
+  /** Holds nothing from now on; `nextBatch` reads again what it needs. */
+  letGo(): void {
+    this.#piece = NOTHING
+    this.#at = 0
+    this.#cursor = undefined
+    this.#hold(0)
   }
 
   /** Ends the scan: the record at `offset`, which was looked at, is where to go on. */

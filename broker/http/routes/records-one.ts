@@ -21,7 +21,7 @@ import { type Answer, addRoute, type Call } from '../add-route.ts'
 import { HeldBytes, heldUntilSent } from '../limits/byte-budget.ts'
 import { ByteWriter } from '../records/byte-writer.ts'
 import { indentJson } from '../records/indent-json.ts'
-import { msgpackRecord } from '../records/page.ts'
+import { msgpackRecord } from '../records/page-body.ts'
 import {
   headersOfRecord,
   OFFSET_HEADER,
