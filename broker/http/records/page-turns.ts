@@ -1,10 +1,11 @@
 /**
- * Fills a page from several partitions in turns. In each round every partition that has more gets an equal
- * share of what is left of the page's records and bytes; what it does not use is for the next round:
+ * Fills a page from several partitions in turns. Each one that has more gets an equal share of what is left
+ * of the page's records and bytes; what it does not use goes to those after it, and in the next round to
+ * those that still have more:
  *
  *     limit 10      p0 has 9    p1 has 2    p2 has 0
- *     round 1       5           2           –           3 left
- *     round 2       3                                   0 left, and the next page begins with p1
+ *     round 1       4           2           –           4 left
+ *     round 2       4                                   0 left, and the next page begins with p1
  *
  * A page begins with the partition after the last one that the page before it read (`turn`, which the
  * cursor carries), so that none is starved, also with `limit=1`. Only the partition whose turn it is holds
