@@ -6,6 +6,7 @@
 import type { BrokerUnderAttack } from './broker-under-attack.ts'
 import { BATCHES, COMPRESSION } from './cases/batches.ts'
 import { BROWSERS } from './cases/browsers.ts'
+import { CURSORS } from './cases/cursors.ts'
 import { BODY_TYPES, JSON_RECORDS, TOPIC_DOCUMENTS } from './cases/documents.ts'
 import { CONTINUE, LARGE_HEADS, NOT_HTTP, SMUGGLING } from './cases/heads.ts'
 import { FETCH_MEANING, PRODUCE_MEANING, PRODUCERS } from './cases/meaning.ts'
@@ -24,6 +25,7 @@ export const GROUPS: readonly CaseGroup[] = [
   BROWSERS,
   PATHS,
   QUERIES,
+  CURSORS,
   JSON_RECORDS,
   BODY_TYPES,
   TOPIC_DOCUMENTS,

@@ -78,8 +78,8 @@ function refuseLater(query: ReadQuery): void {
 
 /** `Last-Event-ID` (a browser sends none rather than an empty one), else `cursor`. */
 function cursorOf(query: ReadQuery, lastEventId: string | undefined): Cursor | undefined {
-  if (lastEventId) return decodeCursor(lastEventId, 'the header Last-Event-ID')
-  return query.cursor === undefined ? undefined : decodeCursor(query.cursor)
+  const ofQuery = query.cursor === undefined ? undefined : decodeCursor(query.cursor)
+  return lastEventId ? decodeCursor(lastEventId, 'the header Last-Event-ID') : ofQuery
 }
 
 function invalid(field: string, why: string): SpoolError {

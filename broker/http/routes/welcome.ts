@@ -24,7 +24,7 @@ function welcomeText(host: string, context: BrokerContext): string {
 
   curl${token} -X PUT --json '{"partitions": 1}' ${url}/v1/topics/hello
   curl${token} --json '{"key": "greeting", "value": {"text": "hello"}}' ${url}/v1/topics/hello/records
-  curl${token} '${url}/v1/topics/hello/partitions/0/records?from=earliest&pretty=true'
+  curl${token} '${url}/v1/topics/hello/records?from=earliest&pretty=true'
 
 All there is: ${url}/docs to read, ${url}/openapi.json for programs.
 `

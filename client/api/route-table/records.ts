@@ -64,7 +64,8 @@ const READ_QUERY = {
   ),
   outOfRange: Type.Optional(
     Type.Union([Type.Literal('earliest'), Type.Literal('latest')], {
-      description: 'Where to start when `from` is out of range; absent: 416.',
+      description:
+        'Where to start in a partition that does not have the offset of `from` or the cursor; absent: 416.',
     }),
   ),
   as: Type.Optional(
@@ -78,6 +79,13 @@ const READ_QUERY = {
   follow: Type.Optional(Type.Boolean({ description: 'NDJSON: go on past the end.' })),
   control: Type.Optional(
     Type.Boolean({ description: 'NDJSON: with control lines, also where the stream ends.' }),
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      maxLength: CURSOR_CHARACTERS_MAX,
+      description:
+        'Where an earlier page or stream ended; beats from. Opaque, and does not expire.',
+    }),
   ),
   topicId: Type.Optional(TopicId),
 }
@@ -167,15 +175,7 @@ export const RECORD_ROUTES = {
     tag: 'Consume',
     summary: 'Read one partition: a page or a stream',
     params: { topic: TopicName, partition: PartitionNumber },
-    query: {
-      ...READ_QUERY,
-      cursor: Type.Optional(
-        Type.String({
-          maxLength: CURSOR_CHARACTERS_MAX,
-          description: 'Where an earlier read ended.',
-        }),
-      ),
-    },
+    query: READ_QUERY,
     headers: { 'last-event-id': 'Where a stream was cut; beats cursor and from.' },
     responses: {
       200: {
@@ -191,16 +191,10 @@ export const RECORD_ROUTES = {
     operationId: 'readTopic',
     tag: 'Consume',
     summary: 'Read all partitions: a page or a stream',
+    description:
+      'No order between partitions, and none is starved. Over several partitions a position is no offset: earliest, latest, the last N of each, a time, or a cursor. Partitions added later are read from their beginning; a topic made anew is 410.',
     params: { topic: TopicName },
-    query: {
-      ...READ_QUERY,
-      cursor: Type.Optional(
-        Type.String({
-          maxLength: CURSOR_CHARACTERS_MAX,
-          description: 'Where an earlier read ended.',
-        }),
-      ),
-    },
+    query: READ_QUERY,
     headers: { 'last-event-id': 'Where a stream was cut; beats cursor and from.' },
     responses: {
       200: {
