@@ -19,6 +19,7 @@ import { NO_HEADERS, type ProducedHeader, type ValueReading } from './produced-r
 import {
   CONTENT_TYPE_NAME,
   decodeHeaderValue,
+  HEADER_PREFIX,
   KEY_HEADER,
   PARTITION_HEADER,
   recordHeadersOf,
@@ -58,6 +59,12 @@ export interface ProducePlan {
   readonly isTombstone: boolean
 }
 
+/** Every header of ours begins so. */
+const SPOOL_PREFIX = 'spool-'
+const PRODUCER_ID_HEADER = 'spool-producer-id'
+const PRODUCER_EPOCH_HEADER = 'spool-producer-epoch'
+const SEQUENCE_HEADER = 'spool-sequence'
+
 const INT32_MAX = 2 ** 31 - 1
 const INT16_MAX = 2 ** 15 - 1
 
@@ -75,6 +82,7 @@ export function producePlan(
       ? 'value'
       : bodyKindOf(mediaType, headers['content-type'], query.body)
   if (isTombstone && kind !== 'value') throw onlyFor(TOMBSTONE_HEADER, 'a raw body')
+  checkSpoolHeaders(headers, kind)
   const raw = rawParts(message, kind)
   checkCombination(query, kind)
   const producer = producerStamp(headers)
@@ -115,15 +123,10 @@ interface RawParts {
 
 const NO_PARTS: RawParts = { key: null, headers: NO_HEADERS, timestamp: -1, partition: -1 }
 
-/** What the `spool-…` headers say of a raw value; on other bodies they are refused. */
+/** What the `spool-…` headers say of a raw value. */
 function rawParts(message: IncomingMessage, kind: BodyKind): RawParts {
   const { headers, rawHeaders } = message
-  if (kind !== 'value') {
-    for (const name in headers) {
-      if (isRawHeader(name)) throw onlyFor(name, 'a raw body')
-    }
-    return NO_PARTS
-  }
+  if (kind !== 'value') return NO_PARTS
   const own = recordHeadersOf(rawHeaders)
   const contentType = headers['content-type']
   if (contentType !== undefined) {
@@ -139,14 +142,25 @@ function rawParts(message: IncomingMessage, kind: BodyKind): RawParts {
   }
 }
 
-function isRawHeader(name: string): boolean {
-  return (
-    name.startsWith('spool-') &&
-    (name === KEY_HEADER ||
-      name === TIMESTAMP_HEADER ||
-      name === PARTITION_HEADER ||
-      name.startsWith('spool-header-'))
-  )
+/** Those that describe a raw value, beside `spool-header-<name>`. */
+const RAW_HEADERS: ReadonlySet<string> = new Set([KEY_HEADER, TIMESTAMP_HEADER, PARTITION_HEADER])
+const OTHER_HEADERS: ReadonlySet<string> = new Set([
+  TOMBSTONE_HEADER,
+  PRODUCER_ID_HEADER,
+  PRODUCER_EPOCH_HEADER,
+  SEQUENCE_HEADER,
+])
+
+/** A header of ours that means nothing here would lose what it was meant to say: it is refused. */
+function checkSpoolHeaders(headers: IncomingHttpHeaders, kind: BodyKind): void {
+  for (const name in headers) {
+    if (!name.startsWith(SPOOL_PREFIX) || OTHER_HEADERS.has(name)) continue
+    if (!RAW_HEADERS.has(name) && !name.startsWith(HEADER_PREFIX)) {
+      const known = [...RAW_HEADERS, `${HEADER_PREFIX}<name>`, ...OTHER_HEADERS]
+      throw invalid(`the header ${shown(name)} is not known here; these are: ${known.join(', ')}`)
+    }
+    if (kind !== 'value') throw onlyFor(name, 'a raw body')
+  }
 }
 
 /** `spool-tombstone: true`, which goes with an empty body only. */
@@ -179,7 +193,7 @@ function checkSingleBatch(
 ): void {
   const name =
     producer !== undefined
-      ? 'spool-producer-id'
+      ? PRODUCER_ID_HEADER
       : query.expectOffset !== undefined
         ? 'expectOffset'
         : undefined
@@ -192,14 +206,16 @@ function checkSingleBatch(
 }
 
 function producerStamp(headers: IncomingHttpHeaders): ProducerStamp | undefined {
-  const producerId = integerHeader(headers, 'spool-producer-id', Number.MAX_SAFE_INTEGER)
-  const producerEpoch = integerHeader(headers, 'spool-producer-epoch', INT16_MAX)
-  const baseSequence = integerHeader(headers, 'spool-sequence', INT32_MAX)
+  const producerId = integerHeader(headers, PRODUCER_ID_HEADER, Number.MAX_SAFE_INTEGER)
+  const producerEpoch = integerHeader(headers, PRODUCER_EPOCH_HEADER, INT16_MAX)
+  const baseSequence = integerHeader(headers, SEQUENCE_HEADER, INT32_MAX)
   if (producerId === undefined && producerEpoch === undefined && baseSequence === undefined) {
     return undefined
   }
   if (producerId === undefined || producerEpoch === undefined || baseSequence === undefined) {
-    throw invalid('spool-producer-id, spool-producer-epoch and spool-sequence go together')
+    throw invalid(
+      `${PRODUCER_ID_HEADER}, ${PRODUCER_EPOCH_HEADER} and ${SEQUENCE_HEADER} go together`,
+    )
   }
   return { producerId, producerEpoch, baseSequence }
 }
