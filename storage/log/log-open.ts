@@ -4,6 +4,7 @@
  * `recovery.ts`; which directories there are at all is the log manager's.
  */
 
+import { basename } from 'node:path'
 import { StorageError } from '../errors.ts'
 import {
   DELETED_SUFFIX,
@@ -96,10 +97,12 @@ async function refuseUsedSegment(files: LogFiles, name: string): Promise<void> {
   const path = `${files.directory}/${name}`
   const sizeBytes = (await files.fileSystem.status(path))?.sizeBytes ?? 0
   if (segment.baseOffset === 0 && sizeBytes === 0) return
+  // Said to whoever creates the topic, who has no business with where the data lies.
+  const file = `${basename(files.directory)}/${name}`
   throw new StorageError(
     'KAFKA_STORAGE_ERROR',
-    `${path} is of a log that was in use: no new one is made in its place`,
-    { values: { path } },
+    `${file} is of a log that was in use: no new one is made in its place`,
+    { values: { file } },
   )
 }
 
