@@ -10,6 +10,8 @@ import type { ClientContext } from './client-context.ts'
 import type { ConnectSettings } from './connect-options.ts'
 import { Metadata } from './metadata.ts'
 import { pathOf } from './paths.ts'
+import { Producer } from './producer/producer.ts'
+import type { ProducerOptions } from './producer/producer-options.ts'
 import { Reader } from './reader/reader.ts'
 import type { ReaderOptions } from './reader/reader-options.ts'
 import { retried } from './retry.ts'
@@ -47,6 +49,20 @@ export class Client implements AsyncDisposable {
   /** Such as `http://localhost:7766`. */
   get url(): string {
     return this.#context.transport.url
+  }
+
+  /**
+   * Writes records; nothing is asked of the broker before the first of them.
+   *
+   * @throws SpoolError INVALID_CONFIG for options that are not right.
+   */
+  producer<K = string | number | bigint | Uint8Array, V = unknown>(
+    options: ProducerOptions<K, V> = {},
+  ): Producer<K, V> {
+    this.#checkOpen()
+    const producer = new Producer(this.#context, options)
+    this.#open.add(producer)
+    return producer
   }
 
   /**

@@ -199,11 +199,12 @@ export class PartitionLine<T> {
     return settled
   }
 
-  /** Gives up everything, at once. The line is of no use afterwards. */
+  /** Gives up everything, at once. Only where nothing was in flight the line is of use afterwards. */
   abandon(reason: SpoolError): readonly Settled<T>[] {
     const settled: Settled<T>[] = []
     for (const batch of this.#batches) {
       if (batch.isTold) continue
+      batch.isTold = true // its answer may still come
       const outcome = batch.isInFlight ? 'unknown' : batch.outcome
       settled.push({ item: batch.item, error: asOutcome(reason, outcome, batch.lastError) })
     }

@@ -1,0 +1,198 @@
+/**
+ * The records of one partition on their way: the batch that is being filled, and the line of those that
+ * are full. A batch is closed when it is full, or when it is due and could go at once; until then it
+ * fills.
+ */
+
+import { SpoolError } from '../api/errors.ts'
+import type { BatchFate, HeaderToAppend } from '../transport.ts'
+import type { LineBatch } from './line-batch.ts'
+import { PartitionLine, type ProducerIdentity } from './partition-line.ts'
+import { type BatchPlace, ProducerBatch } from './producer-batch.ts'
+import type { RecordParts } from './record-parts.ts'
+import type { SendingContext } from './sending-context.ts'
+
+/** Length, attributes, two deltas, three lengths and the count of headers, at their longest. */
+const RECORD_OVERHEAD_BYTES_MAX = 40
+const HEADER_OVERHEAD_BYTES_MAX = 10
+const FIRST_BATCH_BYTES = 4 * 1024
+
+/** What its topic lends it. */
+export interface QueueTopic {
+  /** How large a batch of several records may grow before compression. */
+  readonly batchBytesMax: number
+  /** The topic's `max.message.bytes`. */
+  readonly messageBytesMax: number
+  batchClosed(partition: number): void
+  batchFailed(error: SpoolError, topicId: string): void
+}
+
+export class PartitionQueue {
+  readonly place: BatchPlace
+  readonly line: PartitionLine<ProducerBatch>
+  /** The one its line was given last. */
+  identity: ProducerIdentity | undefined
+  /** True while it is in the sender's list of queues to look at. */
+  isListed = false
+  readonly #topic: QueueTopic
+  readonly #context: SendingContext
+  #open: ProducerBatch | undefined
+  /** The next batch will be about as large as the last: a thousand slow partitions need little memory. */
+  #expectedBytes = FIRST_BATCH_BYTES
+
+  constructor(place: BatchPlace, topic: QueueTopic, context: SendingContext) {
+    this.place = place
+    this.#topic = topic
+    this.#context = context
+    const { settings, transport } = context
+    this.line = new PartitionLine({
+      place: `${place.topic}-${place.partition}`,
+      isIdempotent: settings.idempotent,
+      // Without sequences a repeat would come behind those that were sent after it.
+      inFlightMax: settings.idempotent ? transport.inFlightPerPartitionMax : 1,
+      deliveryTimeoutMs: settings.deliveryTimeoutMs,
+      backoff: settings,
+    })
+  }
+
+  get isEmpty(): boolean {
+    return this.#open === undefined && this.line.length === 0
+  }
+
+  /** The next time after `nowMs` something happens by itself: it is due, may go again, is out of time. */
+  wakeAtMs(nowMs: number): number {
+    const { deadlineMs, retryAtMs } = this.line
+    const open = this.#open?.times
+    let atMs = open === undefined ? deadlineMs : Math.min(deadlineMs, open.deadlineMs)
+    if (open !== undefined && open.dueAtMs > nowMs) atMs = Math.min(atMs, open.dueAtMs)
+    // A time that has passed is no reason: it waits for an answer then.
+    return retryAtMs > nowMs ? Math.min(atMs, retryAtMs) : atMs
+  }
+
+  /** Appends a record; the bytes are copied. Returns its batch, of which it is the last. */
+  append(parts: RecordParts): ProducerBatch {
+    const { key, value, headers } = parts
+    let open = this.#open
+    if (open !== undefined) {
+      const size = open.records.sizeBytes + recordBytesMax(key, value, headers)
+      if (size > this.#topic.batchBytesMax) {
+        this.close()
+        this.#context.sender.filled(this)
+        open = undefined
+      }
+    }
+    const batch = open ?? this.#newBatch()
+    const { records } = batch
+    const before = open === undefined ? 0 : records.sizeBytes
+    records.append(parts.timestampMs, key, value, headers)
+    if (open === undefined) this.#opened(batch)
+    const bytes = records.sizeBytes - before
+    batch.heldBytes += bytes
+    this.#context.ledger.take(bytes)
+    return batch
+  }
+
+  /** The batch that is being filled joins the line. */
+  close(): void {
+    const batch = this.#open
+    if (batch === undefined) return
+    this.#open = undefined
+    this.#topic.batchClosed(this.place.partition)
+    const { recordCount, sizeBytes } = batch.records
+    this.#expectedBytes = Math.min(sizeBytes, this.#topic.batchBytesMax)
+    const { messageBytesMax } = this.#topic
+    if (sizeBytes > messageBytesMax && batch.seal(undefined).sizeBytes > messageBytesMax) {
+      const error = tooLarge(batch, messageBytesMax)
+      queueMicrotask(() => this.#context.ledger.tell(batch, { error }))
+      return
+    }
+    this.line.push(batch, recordCount, batch.times.deadlineMs)
+  }
+
+  /** The next batch to send now; closes the one that is being filled if it is due and can go. */
+  next(nowMs: number, isFlushing: boolean): LineBatch<ProducerBatch> | undefined {
+    const open = this.#open
+    if (open !== undefined && (isFlushing || nowMs >= open.times.dueAtMs)) {
+      if (this.line.isOpen(nowMs)) this.close()
+    }
+    return this.line.next(nowMs)
+  }
+
+  /** Tells what ran out of time. */
+  expire(nowMs: number): void {
+    if (this.#open !== undefined && nowMs >= this.#open.times.deadlineMs) this.close()
+    this.#tellAll(this.line.expire(nowMs))
+  }
+
+  /** Gives up everything that is not sent, and waits for no answer. */
+  abandon(reason: SpoolError): void {
+    this.close()
+    this.#tellAll(this.line.abandon(reason))
+  }
+
+  answered(
+    batch: LineBatch<ProducerBatch>,
+    answer: Parameters<PartitionLine<ProducerBatch>['answered']>[1],
+    fate: BatchFate,
+    nowMs: number,
+    random: number,
+  ): void {
+    for (const { item, error } of this.line.answered(batch, answer, nowMs, random)) {
+      this.#context.ledger.tell(item, error === undefined ? fate : { error })
+    }
+    if (fate.error !== undefined) this.#topic.batchFailed(fate.error, this.place.topicId)
+  }
+
+  #tellAll(settled: ReturnType<PartitionLine<ProducerBatch>['expire']>): void {
+    for (const { item, error } of settled) {
+      if (error !== undefined) this.#context.ledger.tell(item, { error })
+    }
+  }
+
+  /** Becomes the open one with its first record: that may be refused. */
+  #newBatch(): ProducerBatch {
+    const { transport, settings, ledger } = this.#context
+    const createdAtMs = performance.now()
+    const records = transport.newBatch({
+      compression: settings.compression,
+      sizeBytes: this.#expectedBytes,
+    })
+    const times = {
+      createdAtMs,
+      dueAtMs: createdAtMs + settings.lingerMs,
+      deadlineMs: createdAtMs + settings.deliveryTimeoutMs,
+    }
+    return new ProducerBatch(this.place, records, times, ledger.generation)
+  }
+
+  #opened(batch: ProducerBatch): void {
+    this.#open = batch
+    this.#context.ledger.begin(batch.generation)
+    this.#context.sender.opened(this, batch.times.createdAtMs)
+  }
+}
+
+function recordBytesMax(
+  key: Uint8Array | null,
+  value: Uint8Array | null,
+  headers: readonly HeaderToAppend[],
+): number {
+  let bytes = RECORD_OVERHEAD_BYTES_MAX
+  if (key !== null) bytes += key.length
+  if (value !== null) bytes += value.length
+  for (const header of headers) {
+    bytes += HEADER_OVERHEAD_BYTES_MAX + header.name.length + (header.value?.length ?? 0)
+  }
+  return bytes
+}
+
+function tooLarge(batch: ProducerBatch, messageBytesMax: number): SpoolError {
+  const { topic } = batch.place
+  const { sizeBytes } = batch.seal(undefined)
+  const what = batch.records.recordCount === 1 ? 'a record' : 'a batch'
+  return new SpoolError(
+    'MESSAGE_TOO_LARGE',
+    `${what} for ${topic} has ${sizeBytes} bytes as it would be stored, more than the topic's max.message.bytes, ${messageBytesMax}`,
+    { outcome: 'refused' },
+  )
+}

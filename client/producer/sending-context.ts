@@ -1,0 +1,17 @@
+/** What the parts of one producer share. Types only. */
+
+import type { Random } from '../../storage/clock.ts'
+import type { Metadata } from '../metadata.ts'
+import type { Transport } from '../transport.ts'
+import type { Ledger } from './ledger.ts'
+import type { SendingSettings } from './producer-options.ts'
+import type { Sender } from './sender.ts'
+
+export interface SendingContext {
+  readonly transport: Transport
+  readonly metadata: Metadata
+  readonly settings: SendingSettings
+  readonly random: Random
+  readonly ledger: Ledger
+  readonly sender: Sender
+}
