@@ -18,6 +18,7 @@ import {
 } from './fetch-request.ts'
 import type { Partition } from './partition.ts'
 import type { Purgatory } from './purgatory.ts'
+import { subscribeAll } from './wait-for-appends.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -157,13 +158,6 @@ async function countNew(parts: readonly Part[], wantedBytes: number): Promise<nu
     part.bytes = NOTHING
   }
   return counted
-}
-
-function subscribeAll(parts: readonly Part[], wake: () => void): () => void {
-  const ends = parts.map((part) => part.partition?.subscribe(wake))
-  return () => {
-    for (const end of ends) end?.()
-  }
 }
 
 function rotated<T>(items: readonly T[], turn: number): readonly T[] {

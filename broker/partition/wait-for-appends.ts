@@ -24,12 +24,18 @@ export function waitForAppends(
   return purgatory.wait({
     waitMs,
     signal,
-    subscribe: (wake) => {
-      const ends = places.map(({ partition }) => partition.subscribe(wake))
-      return () => {
-        for (const end of ends) end()
-      }
-    },
+    subscribe: (wake) => subscribeAll(places, wake),
     isSatisfied: () => places.some((place) => place.partition.hasRecordFrom(place.nextOffset)),
   })
+}
+
+/** Calls `wake` whenever something happened in one of the partitions; returns the call that ends that. */
+export function subscribeAll(
+  places: readonly { readonly partition: Partition | undefined }[],
+  wake: () => void,
+): () => void {
+  const ends = places.map(({ partition }) => partition?.subscribe(wake))
+  return () => {
+    for (const end of ends) end?.()
+  }
 }
