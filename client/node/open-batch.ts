@@ -80,6 +80,16 @@ export class NodeOpenBatch implements OpenBatch {
     this.#builder.append(timestampMs, key, value, headers)
   }
 
+  appendText(
+    timestampMs: number,
+    key: Uint8Array | null,
+    text: string,
+    headers: readonly HeaderToAppend[],
+  ): void {
+    if (this.#builder === undefined) throw new Error('the batch is sealed')
+    this.#builder.appendText(timestampMs, key, text, headers)
+  }
+
   seal(producer: ProducerNumbers | undefined): SealedBatch {
     const body = this.#body ?? this.#build()
     const { producerId, producerEpoch, baseSequence } = producer ?? NO_PRODUCER

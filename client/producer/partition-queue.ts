@@ -5,7 +5,8 @@
  */
 
 import { SpoolError } from '../api/errors.ts'
-import type { BatchFate, HeaderToAppend } from '../transport.ts'
+import { encodeText } from '../serdes/text.ts'
+import type { BatchFate, OpenBatch } from '../transport.ts'
 import type { LineBatch } from './line-batch.ts'
 import { PartitionLine, type ProducerIdentity } from './partition-line.ts'
 import { type BatchPlace, ProducerBatch } from './producer-batch.ts'
@@ -15,6 +16,8 @@ import type { SendingContext } from './sending-context.ts'
 /** Length, attributes, two deltas, three lengths and the count of headers, at their longest. */
 const RECORD_OVERHEAD_BYTES_MAX = 40
 const HEADER_OVERHEAD_BYTES_MAX = 10
+/** A UTF-16 unit becomes at most three bytes. */
+const UTF8_BYTES_MAX = 3
 const FIRST_BATCH_BYTES = 4 * 1024
 
 /** What its topic lends it. */
@@ -71,10 +74,9 @@ export class PartitionQueue {
 
   /** Appends a record; the bytes are copied. Returns its batch, of which it is the last. */
   append(parts: RecordParts): ProducerBatch {
-    const { key, value, headers } = parts
     let open = this.#open
     if (open !== undefined) {
-      const size = open.records.sizeBytes + recordBytesMax(key, value, headers)
+      const size = open.records.sizeBytes + recordBytesMax(parts)
       if (size > this.#topic.batchBytesMax) {
         this.close()
         this.#context.sender.filled(this)
@@ -84,7 +86,7 @@ export class PartitionQueue {
     const batch = open ?? this.#newBatch()
     const { records } = batch
     const before = open === undefined ? 0 : records.sizeBytes
-    records.append(parts.timestampMs, key, value, headers)
+    appendTo(records, parts)
     if (open === undefined) this.#opened(batch)
     const bytes = records.sizeBytes - before
     batch.heldBytes += bytes
@@ -172,14 +174,18 @@ export class PartitionQueue {
   }
 }
 
-function recordBytesMax(
-  key: Uint8Array | null,
-  value: Uint8Array | null,
-  headers: readonly HeaderToAppend[],
-): number {
+function appendTo(records: OpenBatch, parts: RecordParts): void {
+  const { timestampMs, key, value, text, headers } = parts
+  if (text === undefined) records.append(timestampMs, key, value, headers)
+  else if (records.appendText !== undefined) records.appendText(timestampMs, key, text, headers)
+  else records.append(timestampMs, key, encodeText(text), headers)
+}
+
+function recordBytesMax({ key, value, text, headers }: RecordParts): number {
   let bytes = RECORD_OVERHEAD_BYTES_MAX
   if (key !== null) bytes += key.length
   if (value !== null) bytes += value.length
+  if (text !== undefined) bytes += UTF8_BYTES_MAX * text.length
   for (const header of headers) {
     bytes += HEADER_OVERHEAD_BYTES_MAX + header.name.length + (header.value?.length ?? 0)
   }

@@ -5,6 +5,7 @@
 
 import { SpoolError } from '../api/errors.ts'
 import type { ClientContext } from '../client-context.ts'
+import { requireWellFormed } from '../serdes/text.ts'
 import type { Sent } from './delivery.ts'
 import { encodeFailure } from './encode-failure.ts'
 import { Ledger } from './ledger.ts'
@@ -49,6 +50,7 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     timestampMs: 0,
     key: null,
     value: null,
+    text: undefined,
     headers: [],
     partition: undefined,
   }
@@ -243,11 +245,15 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
   /** The parts stay valid until the next call. */
   #partsOf(record: RecordToSend<K, V>): RecordParts {
     const { key, value } = record
+    const serdes = this.#settings
     if (record.partition !== undefined) checkPartition(record.partition)
     const parts = this.#parts
     try {
-      parts.key = key === undefined || key === null ? null : this.#settings.key.serialize(key)
-      parts.value = value === null ? null : this.#settings.value.serialize(value)
+      parts.key = key === undefined || key === null ? null : serdes.key.serialize(key)
+      const text = value === null ? undefined : serdes.value.serializeText?.(value)
+      parts.text = text
+      if (text !== undefined) requireWellFormed(text)
+      parts.value = value === null || text !== undefined ? null : serdes.value.serialize(value)
     } catch (error) {
       throw encodeFailure(error)
     }

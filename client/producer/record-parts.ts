@@ -7,6 +7,8 @@ export interface RecordParts {
   timestampMs: number
   key: Uint8Array | null
   value: Uint8Array | null
+  /** Instead of `value`, well-formed. */
+  text: string | undefined
   headers: readonly HeaderToAppend[]
   /** Chosen by the program; else by the key, or any. */
   partition: number | undefined

@@ -8,6 +8,7 @@ import { partitionForKey, StickyChooser } from '../../storage/record/partitioner
 import { SpoolError } from '../api/errors.ts'
 import type { TopicMetadata } from '../metadata.ts'
 import { isWorthRetrying } from '../retry.ts'
+import { encodeText } from '../serdes/text.ts'
 import { asSpoolError, isAboutTopic } from './line-answer.ts'
 import { PartitionQueue, type QueueTopic } from './partition-queue.ts'
 import type { ProducerBatch, RecordOwner } from './producer-batch.ts'
@@ -247,7 +248,8 @@ export function heldRecord(
   tag: unknown,
   { ledger, settings }: SendingContext,
 ): HeldRecord {
-  const { key, value, headers, timestampMs, partition } = parts
+  const { key, text, headers, timestampMs, partition } = parts
+  const value = text === undefined ? parts.value && new Uint8Array(parts.value) : encodeText(text)
   const copies = headers.map((header) => ({
     name: header.name,
     value: header.value && new Uint8Array(header.value),
@@ -256,7 +258,8 @@ export function heldRecord(
     parts: {
       timestampMs,
       key: key && new Uint8Array(key),
-      value: value && new Uint8Array(value),
+      value,
+      text: undefined,
       headers: copies,
       partition,
     },

@@ -22,6 +22,10 @@ export const auto: Serde<unknown, unknown> = {
     if (value === null) return null
     return encodeText(jsonText(value))
   },
+  serializeText(value) {
+    if (typeof value === 'string') return value
+    return value instanceof Uint8Array || value === null ? undefined : jsonText(value)
+  },
   deserialize: (bytes) => autoValue(bytes, 0, bytes.length),
   deserializeRange: autoValue,
 }

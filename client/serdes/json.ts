@@ -17,11 +17,13 @@ export function json(schema?: StandardSchema): Serde<unknown> {
     const value = parsed(requireText(bytes, start, end))
     return check === undefined ? value : check(value)
   }
+  const write = (value: unknown): string => {
+    check?.(value)
+    return jsonText(value)
+  }
   return {
-    serialize(value) {
-      check?.(value)
-      return encodeText(jsonText(value))
-    },
+    serialize: (value) => encodeText(write(value)),
+    serializeText: write,
     deserialize: (bytes) => read(bytes, 0, bytes.length),
     deserializeRange: read,
   }

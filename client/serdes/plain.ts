@@ -10,6 +10,7 @@ export const string: Serde<string> = {
     if (typeof text === 'string') return encodeText(text)
     throw refused(`the serde string takes text, not ${nameOf(text)}`)
   },
+  serializeText: (text) => (typeof text === 'string' ? text : undefined),
   deserialize: (bytes) => requireText(bytes),
   deserializeRange: requireText,
 }

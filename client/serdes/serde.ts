@@ -13,6 +13,11 @@
 export interface Serde<In, Out = In> {
   /** `null` stores a tombstone (or no key). The bytes are copied before the caller goes on. */
   serialize(value: In): Uint8Array | null
+  /**
+   * The text whose UTF-8 `serialize` would give, for serdes that make text first: it is then written
+   * where it belongs at once. `undefined`: this value has none.
+   */
+  serializeText?(value: In): string | undefined
   /** `bytes` is a view into memory that others use: copy what is to be kept or changed. */
   deserialize(bytes: Uint8Array): Out
   /** The same for `bytes.subarray(start, end)`, for serdes that need no view of it. */
@@ -23,4 +28,4 @@ export interface Serde<In, Out = In> {
 export type Deserializer<Out> = Pick<Serde<never, Out>, 'deserialize' | 'deserializeRange'>
 
 /** What a producer needs of a serde, whatever it reads. */
-export type Serializer<In> = Pick<Serde<In, unknown>, 'serialize'>
+export type Serializer<In> = Pick<Serde<In, unknown>, 'serialize' | 'serializeText'>

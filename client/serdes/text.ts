@@ -34,15 +34,19 @@ export function useTextCodec(other: TextCodec): void {
 
 /** @throws SpoolError SERIALIZATION_FAILED for a lone surrogate: it has no UTF-8. */
 export function encodeText(text: string): Uint8Array {
-  if (!text.isWellFormed()) {
-    const at = text.search(LONE_SURROGATE)
-    throw new SpoolError(
-      'SERIALIZATION_FAILED',
-      `the text has a lone surrogate at index ${at}, which UTF-8 can not hold`,
-      { outcome: 'refused' },
-    )
-  }
+  requireWellFormed(text)
   return codec.encode(text)
+}
+
+/** @throws SpoolError SERIALIZATION_FAILED for a lone surrogate. */
+export function requireWellFormed(text: string): void {
+  if (text.isWellFormed()) return
+  const at = text.search(LONE_SURROGATE)
+  throw new SpoolError(
+    'SERIALIZATION_FAILED',
+    `the text has a lone surrogate at index ${at}, which UTF-8 can not hold`,
+    { outcome: 'refused' },
+  )
 }
 
 const LONE_SURROGATE = /\p{Surrogate}/u

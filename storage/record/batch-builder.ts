@@ -53,6 +53,11 @@ const BATCH_BYTES_MAX = 0x7fff_ffff
 /** Below this a loop copies faster than a call of `set`, which costs some 30 ns before its first byte. */
 const LOOP_COPY_BYTES_MAX = 24
 
+/** A UTF-16 unit becomes at most three bytes. */
+const UTF8_BYTES_MAX = 3
+/** Room is made for the worst case: of longer text that would be too much. */
+const WRITTEN_TEXT_MAX = 16 * 1024
+
 const NO_HEADERS: readonly HeaderToAppend[] = []
 
 export class BatchBuilder {
@@ -97,30 +102,36 @@ export class BatchBuilder {
     value: Uint8Array | null,
     headers: readonly HeaderToAppend[] = NO_HEADERS,
   ): void {
-    if (!Number.isSafeInteger(timestamp)) {
-      throw new RangeError(`timestamp ${timestamp} is not an integer of at most 2^53 - 1 in size`)
-    }
-    const isFirst = this.#recordCount === 0
-    const timestampDelta = isFirst ? 0 : timestamp - this.#baseTimestamp
-    const bodyBytes = this.#bodySize(timestampDelta, key, value, headers)
+    const timestampDelta = this.#deltaOf(timestamp)
+    const bodyBytes = this.#bodySize(timestampDelta, key, lengthOf(value), headers)
     this.#reserve(bodyBytes + VARINT_BYTES_MAX)
+    const at = this.#writeFront(bodyBytes, timestampDelta, key)
+    this.#finish(writeField(this.#bytes, value, at), headers, timestamp)
+  }
 
-    const bytes = this.#bytes
-    let at = writeVarint(bytes, bodyBytes, this.#at)
-    bytes[at++] = 0 // attributes: no bit has a meaning
-    at = writeVarlong(bytes, timestampDelta, at)
-    at = writeVarint(bytes, this.#recordCount, at)
-    at = writeField(bytes, key, at)
-    at = writeField(bytes, value, at)
-    at = writeVarint(bytes, headers.length, at)
-    for (const header of headers) {
-      at = writeField(bytes, header.name, at)
-      at = writeField(bytes, header.value, at)
+  /**
+   * As `append` of the text's UTF-8, for well-formed text, without making its bytes anywhere else first.
+   */
+  appendText(
+    timestamp: number,
+    key: Uint8Array | null,
+    text: string,
+    headers: readonly HeaderToAppend[] = NO_HEADERS,
+  ): void {
+    const { length } = text
+    if (length > WRITTEN_TEXT_MAX) {
+      this.append(timestamp, key, Buffer.from(text), headers)
+      return
     }
-    this.#at = at
-    this.#recordCount += 1
-    if (isFirst) this.#baseTimestamp = timestamp
-    if (isFirst || timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+    const timestampDelta = this.#deltaOf(timestamp)
+    // Lengths come before the bytes: written as if it were ASCII, which most text is.
+    const bodyBytes = this.#bodySize(timestampDelta, key, length, headers)
+    this.#reserve(bodyBytes + VARINT_BYTES_MAX + (UTF8_BYTES_MAX - 1) * length)
+    const start = writeVarint(this.#bytes, length, this.#writeFront(bodyBytes, timestampDelta, key))
+    const written = this.#bytes.write(text, start)
+    if (written === length) this.#finish(start + length, headers, timestamp)
+    // Nothing of it counted yet.
+    else this.append(timestamp, key, Buffer.from(text), headers)
   }
 
   /**
@@ -144,6 +155,38 @@ export class BatchBuilder {
     this.#recordCount = 0
   }
 
+  #deltaOf(timestamp: number): number {
+    if (!Number.isSafeInteger(timestamp)) {
+      throw new RangeError(`timestamp ${timestamp} is not an integer of at most 2^53 - 1 in size`)
+    }
+    return this.#recordCount === 0 ? 0 : timestamp - this.#baseTimestamp
+  }
+
+  /** Everything before the value; returns where that goes. */
+  #writeFront(bodyBytes: number, timestampDelta: number, key: Uint8Array | null): number {
+    const bytes = this.#bytes
+    let at = writeVarint(bytes, bodyBytes, this.#at)
+    bytes[at++] = 0 // attributes: no bit has a meaning
+    at = writeVarlong(bytes, timestampDelta, at)
+    at = writeVarint(bytes, this.#recordCount, at)
+    return writeField(bytes, key, at)
+  }
+
+  /** Everything after the value; the record counts from here on. */
+  #finish(valueEnd: number, headers: readonly HeaderToAppend[], timestamp: number): void {
+    const bytes = this.#bytes
+    let at = writeVarint(bytes, headers.length, valueEnd)
+    for (const header of headers) {
+      at = writeField(bytes, header.name, at)
+      at = writeField(bytes, header.value, at)
+    }
+    this.#at = at
+    const isFirst = this.#recordCount === 0
+    this.#recordCount += 1
+    if (isFirst) this.#baseTimestamp = timestamp
+    if (isFirst || timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
+  }
+
   #writeHeader(batch: Buffer): void {
     writeInt64(batch, 0, BASE_OFFSET_AT)
     batch.writeInt32BE(batch.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT)
@@ -164,12 +207,14 @@ export class BatchBuilder {
   #bodySize(
     timestampDelta: number,
     key: Uint8Array | null,
-    value: Uint8Array | null,
+    valueLength: number,
     headers: readonly HeaderToAppend[],
   ): number {
     let size = 1 + varlongSize(timestampDelta) + varintSize(this.#recordCount)
-    size += fieldSize(key) + fieldSize(value) + varintSize(headers.length)
-    for (const header of headers) size += fieldSize(header.name) + fieldSize(header.value)
+    size += fieldSize(lengthOf(key)) + fieldSize(valueLength) + varintSize(headers.length)
+    for (const { name, value } of headers) {
+      size += fieldSize(name.length) + fieldSize(lengthOf(value))
+    }
     return size
   }
 
@@ -187,8 +232,13 @@ export class BatchBuilder {
   }
 }
 
-function fieldSize(field: Uint8Array | null): number {
-  return field === null ? 1 : varintSize(field.length) + field.length
+/** `NULL_LENGTH` where there is none. */
+function lengthOf(field: Uint8Array | null): number {
+  return field === null ? NULL_LENGTH : field.length
+}
+
+function fieldSize(length: number): number {
+  return length === NULL_LENGTH ? 1 : varintSize(length) + length
 }
 
 function writeField(bytes: Buffer, field: Uint8Array | null, at: number): number {
