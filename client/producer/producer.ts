@@ -198,17 +198,24 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     owner: ManySent,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const { signal: givenUp } = this.#givenUp
+    const isWanted = () => {
+      signal?.throwIfAborted()
+      givenUp.throwIfAborted()
+      return owner.error === undefined
+    }
+    // Twice the same: one that awaits each record is no way to go through an array.
     if (Symbol.asyncIterator in records) {
       for await (const record of records) {
-        if (!this.#canTakeNow(record)) await this.#untilTaken(record, signal)
-        if (owner.error !== undefined) return
+        while (!this.#canTakeNow(record) && isWanted()) await this.#nextChance(record)
+        if (!isWanted()) return
         this.#put(this.#topicOf(record), record, owner, undefined)
       }
       return
     }
     for (const record of records) {
-      if (!this.#canTakeNow(record)) await this.#untilTaken(record, signal)
-      if (owner.error !== undefined) return
+      while (!this.#canTakeNow(record) && isWanted()) await this.#nextChance(record)
+      if (!isWanted()) return
       this.#put(this.#topicOf(record), record, owner, undefined)
     }
   }
@@ -218,14 +225,10 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     return this.#topicOf(record).isReadyFor(record.partition)
   }
 
-  async #untilTaken(record: RecordToSend<K, V>, signal: AbortSignal | undefined): Promise<void> {
-    while (!this.#canTakeNow(record)) {
-      const topic = this.#topicOf(record)
-      if (this.#turnBytes >= TURN_BYTES || this.#context.ledger.isFull) await this.room()
-      else await topic.makeReadyFor(record.partition)
-      signal?.throwIfAborted()
-      this.#givenUp.signal.throwIfAborted()
-    }
+  async #nextChance(record: RecordToSend<K, V>): Promise<void> {
+    const topic = this.#topicOf(record)
+    if (this.#turnBytes >= TURN_BYTES || this.#context.ledger.isFull) await this.room()
+    else await topic.makeReadyFor(record.partition)
   }
 
   #put(

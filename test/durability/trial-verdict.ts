@@ -67,7 +67,7 @@ export async function compareLogs(
 }
 
 /** Every record of a partition, through the binary route: the stored batches as they are. */
-async function readPartition(
+export async function readPartition(
   url: string,
   topic: string,
   partition: number,
