@@ -40,7 +40,8 @@ export interface Sample {
   readonly memoryMiB: number
   readonly records: number
   readonly readers: number
-  readonly stalledOpen: number
+  /** Stalled readers that the broker has cut. */
+  readonly stalledCut: number
   /** Records that the slowest reader at the tail is behind. */
   readonly lag: number
   /** Batches read from logs for each batch appended, since the row before. */
@@ -74,6 +75,11 @@ const DRAIN_MS_MAX = 30_000
 const CONNECT_MS_MAX = 60_000
 const CATCH_UP_MS_MAX = 120_000
 const PROBE_EVERY_MS = 50
+
+/** Batches that streams read from logs, for whomever. */
+const READ_BATCHES = 'spool_stream_read_batches_total'
+/** Streams cut because their readers took nothing. */
+const STALLED = 'spool_stream_stalled_total'
 const BASELINE_MS = 3_000
 
 export async function runStreamTrial(options: StreamTrialOptions): Promise<StreamVerdict> {
@@ -252,7 +258,7 @@ class Trial {
 
   async #remember(): Promise<{ readBatches: number; appendedBatches: number }> {
     const now = {
-      readBatches: await this.#metric('spool_stream_read_batches_total'),
+      readBatches: await this.#metric(READ_BATCHES),
       appendedBatches: this.#load.batches,
     }
     const { readBatches, appendedBatches } = this.#before
@@ -272,7 +278,7 @@ class Trial {
       memoryMiB: this.#broker.memoryMiB(),
       records: own,
       readers: connected - stalledOpen,
-      stalledOpen,
+      stalledCut: await this.#metric(STALLED),
       lag: Math.max(0, own - least),
       readsPerBatch: readBatches / appendedBatches,
       probe: this.#prober.latencies(),
@@ -319,7 +325,7 @@ class Trial {
   /** Returns how many stalled readers the broker had cut before they read again. */
   async #judgeStalled(tailFrom: readonly number[]): Promise<number> {
     const { stalled } = this.#options
-    const cut = await this.#metric('spool_stream_stalled_total')
+    const cut = await this.#metric(STALLED)
     const hasFilledAll = (this.#load.count - sum(tailFrom)) * VALUE_BYTES > SOCKET_BYTES
     const due = hasFilledAll ? stalled : Math.ceil(stalled / 2)
     if (!(cut >= due)) this.#problems.push(`${cut} stalled readers were cut, not ${due}`)
@@ -363,18 +369,18 @@ const GROWTH_MIB_MAX = 32
 const READS_PER_BATCH_MAX = 3
 
 export const TABLE_HEAD = [
-  '| seconds | RssAnon MiB | records | readers | stalled | slowest lags | reads/batch | probe p50 ms | p99 | max |',
+  '| seconds | RssAnon MiB | records | readers | stalled cut | slowest lags | reads/batch | probe p50 ms | p99 | max |',
   '|---|---|---|---|---|---|---|---|---|---|',
 ].join('\n')
 
 function rowOf(sample: Sample): string {
-  const { seconds, memoryMiB, records, readers, stalledOpen, lag, readsPerBatch, probe } = sample
+  const { seconds, memoryMiB, records, readers, stalledCut, lag, readsPerBatch, probe } = sample
   const cells = [
     seconds,
     memoryMiB.toFixed(0),
     records,
     readers,
-    stalledOpen,
+    stalledCut,
     lag,
     readsPerBatch.toFixed(2),
     probe.p50.toFixed(1),
