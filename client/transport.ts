@@ -88,6 +88,11 @@ export interface OpenBatch {
     text: string,
     headers: readonly HeaderToAppend[],
   ): void
+  /**
+   * Does the slow part of `seal` (compressing) on another thread. Nothing may be appended from here on;
+   * `seal` waits for nothing, and does the rest. `undefined`: not worth it, or there are no threads.
+   */
+  prepare?(): Promise<void> | undefined
   /** Compressed, numbered, with its checksum. May be called again with other numbers. */
   seal(producer: ProducerNumbers | undefined): SealedBatch
 }

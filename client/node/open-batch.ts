@@ -18,6 +18,9 @@ const SPARE_BUILDERS_MAX = 16
 /** A builder that grew beyond this for one huge record is not kept. */
 const SPARE_BYTES_MAX = 4 * 1024 * 1024
 
+/** What is compressed in a fraction of a millisecond is so at once. */
+const PREPARED_BYTES_MIN = 64 * 1024
+
 const NO_PRODUCER: ProducerNumbers = {
   producerId: NO_PRODUCER_ID,
   producerEpoch: NO_PRODUCER_EPOCH,
@@ -53,6 +56,8 @@ export class NodeOpenBatch implements OpenBatch {
   #builder: BatchBuilder | undefined
   /** Afterwards. */
   #body: Buffer | undefined
+  /** Another thread reads the builder's memory. */
+  #isPreparing = false
   #recordCount = 0
   #sizeBytes = 0
 
@@ -90,6 +95,19 @@ export class NodeOpenBatch implements OpenBatch {
     this.#builder.appendText(timestampMs, key, text, headers)
   }
 
+  prepare(): Promise<void> | undefined {
+    const builder = this.#builder
+    const isWorthIt = this.#compression !== 'none' && this.sizeBytes >= PREPARED_BYTES_MIN
+    if (builder === undefined || !isWorthIt) return undefined
+    const built = builder.buildElsewhere().then((body) => {
+      // Who could not wait has sealed it meanwhile.
+      if (this.#body === undefined) this.#built(builder, body)
+      this.#pool.giveBack(this.#compression, builder)
+    })
+    this.#isPreparing = true
+    return built
+  }
+
   seal(producer: ProducerNumbers | undefined): SealedBatch {
     const body = this.#body ?? this.#build()
     const { producerId, producerEpoch, baseSequence } = producer ?? NO_PRODUCER
@@ -103,11 +121,16 @@ export class NodeOpenBatch implements OpenBatch {
 
   #build(): Buffer {
     const builder = this.#builder!
+    const body = builder.build()
+    this.#built(builder, body)
+    if (!this.#isPreparing) this.#pool.giveBack(this.#compression, builder)
+    return body
+  }
+
+  #built(builder: BatchBuilder, body: Buffer): void {
     this.#recordCount = builder.recordCount
     this.#sizeBytes = builder.sizeBytes
-    this.#body = builder.build()
+    this.#body = body
     this.#builder = undefined
-    this.#pool.giveBack(this.#compression, builder)
-    return this.#body
   }
 }

@@ -20,6 +20,12 @@ const HEADER_OVERHEAD_BYTES_MAX = 10
 const UTF8_BYTES_MAX = 3
 const FIRST_BATCH_BYTES = 4 * 1024
 
+interface PreparingBatch {
+  readonly batch: ProducerBatch
+  readonly recordCount: number
+  isReady: boolean
+}
+
 /** What its topic lends it. */
 export interface QueueTopic {
   /** How large a batch of several records may grow before compression. */
@@ -40,6 +46,8 @@ export class PartitionQueue {
   readonly #topic: QueueTopic
   readonly #context: SendingContext
   #open: ProducerBatch | undefined
+  /** Closed, being compressed or behind one that is, in order. */
+  readonly #preparing: PreparingBatch[] = []
   /** The next batch will be about as large as the last: a thousand slow partitions need little memory. */
   #expectedBytes = FIRST_BATCH_BYTES
 
@@ -59,7 +67,7 @@ export class PartitionQueue {
   }
 
   get isEmpty(): boolean {
-    return this.#open === undefined && this.line.length === 0
+    return this.#open === undefined && this.#preparing.length === 0 && this.line.length === 0
   }
 
   /** The next time after `nowMs` something happens by itself: it is due, may go again, is out of time. */
@@ -79,7 +87,7 @@ export class PartitionQueue {
       const size = open.records.sizeBytes + recordBytesMax(parts)
       if (size > this.#topic.batchBytesMax) {
         this.close()
-        this.#context.sender.filled(this)
+        this.#context.sender.ready(this)
         open = undefined
       }
     }
@@ -108,12 +116,32 @@ export class PartitionQueue {
       queueMicrotask(() => this.#context.ledger.tell(batch, { error }))
       return
     }
+    const prepared = batch.records.prepare?.()
+    const preparing = { batch, recordCount, isReady: prepared === undefined }
+    this.#preparing.push(preparing)
+    this.#joinReady()
+    const ready = () => {
+      preparing.isReady = true
+      this.#joinReady()
+      this.#context.sender.ready(this)
+    }
+    // A batch that could not be prepared is made when it is sealed, or fails then.
+    prepared?.then(ready, ready)
+  }
+
+  /** What is ready joins the line, and stays behind what came before it. */
+  #joinReady(): void {
+    while (this.#preparing[0]?.isReady === true) this.#join(this.#preparing.shift()!)
+  }
+
+  #join({ batch, recordCount }: PreparingBatch): void {
     this.line.push(batch, recordCount, batch.times.deadlineMs)
   }
 
   /** The next batch to send now; closes the one that is being filled if it is due and can go. */
   next(nowMs: number, isFlushing: boolean): LineBatch<ProducerBatch> | undefined {
     const open = this.#open
+    if (this.#preparing.length > 0) return this.line.next(nowMs)
     if (open !== undefined && (isFlushing || nowMs >= open.times.dueAtMs)) {
       if (this.line.isOpen(nowMs)) this.close()
     }
@@ -129,6 +157,7 @@ export class PartitionQueue {
   /** Gives up everything that is not sent, and waits for no answer. */
   abandon(reason: SpoolError): void {
     this.close()
+    for (const preparing of this.#preparing.splice(0)) this.#join(preparing)
     this.#tellAll(this.line.abandon(reason))
   }
 

@@ -58,13 +58,14 @@ export class Sender {
     this.awaitTick()
   }
 
-  /** A batch of the queue was filled: it goes now, so that the broker works while the program goes on. */
-  filled(queue: PartitionQueue): void {
+  /** A full batch joined the queue's line: it goes now, so that the broker works while the program goes on. */
+  ready(queue: PartitionQueue): void {
     const nowMs = performance.now()
     for (let batch = queue.line.next(nowMs); batch !== undefined; batch = queue.line.next(nowMs)) {
       this.#send([{ queue, batch }])
     }
     if (queue.line.needsProducer) this.#identities.give(queue)
+    this.#leave(queue, nowMs)
   }
 
   /** While this runs, nothing lingers. */

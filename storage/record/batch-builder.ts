@@ -4,7 +4,12 @@
  * come once, at the end. Does not decide when a batch is full: callers look at `sizeBytes`.
  */
 
-import { type CompressionName, compress, compressionCode } from './compression.ts'
+import {
+  type CompressionName,
+  compress,
+  compressElsewhere,
+  compressionCode,
+} from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import { writeInt64 } from './int64.ts'
 import {
@@ -139,9 +144,20 @@ export class BatchBuilder {
    * builder may go on being appended to, or be `reset`. Throws `RangeError` when it holds no record.
    */
   build(): Buffer {
+    return this.#batchOf(compress(this.#compression, this.#records()))
+  }
+
+  /** As `build`, compressed on other threads: leave the builder alone until it resolves. */
+  async buildElsewhere(): Promise<Buffer> {
+    return this.#batchOf(await compressElsewhere(this.#compression, this.#records()))
+  }
+
+  #records(): Buffer {
     if (this.#recordCount === 0) throw new RangeError('a batch has at least one record')
-    const records = this.#bytes.subarray(RECORD_BATCH_HEADER_BYTES, this.#at)
-    const stored = compress(this.#compression, records)
+    return this.#bytes.subarray(RECORD_BATCH_HEADER_BYTES, this.#at)
+  }
+
+  #batchOf(stored: Buffer): Buffer {
     const batch = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES + stored.length)
     stored.copy(batch, RECORD_BATCH_HEADER_BYTES)
     this.#writeHeader(batch)

@@ -24,6 +24,8 @@ import { xxHash32 } from './xxhash32.ts'
 /** A block in front of which 4 little-endian bytes say how large it may become. */
 interface Lz4 {
   compressSync(bytes: Buffer): Buffer
+  /** On a thread of its own; `bytes` must stay as they are until then. */
+  compress(bytes: Buffer): Promise<Buffer>
   uncompressSync(sizedBlock: Buffer): Buffer
 }
 
@@ -78,16 +80,43 @@ let native: Lz4 | undefined
 /** `bytes` as one LZ4 frame. */
 export function encodeLz4Frame(bytes: Buffer): Buffer {
   native ??= load()
-  const blockCount = Math.ceil(bytes.length / WRITTEN_BLOCK_BYTES)
-  const output = Buffer.allocUnsafeSlow(
-    WRITTEN_HEADER.length + bytes.length + blockCount * SIZE_BYTES + END_MARK_BYTES,
-  )
+  const output = roomForFrame(bytes)
   let at = WRITTEN_HEADER.copy(output)
-  for (let start = 0; start < bytes.length; start += WRITTEN_BLOCK_BYTES) {
-    at = encodeBlock(native, bytes.subarray(start, start + WRITTEN_BLOCK_BYTES), output, at)
+  for (const block of blocksOf(bytes)) {
+    at = writeBlock(block, native.compressSync(block), output, at)
   }
   at = output.writeUInt32LE(0, at)
   return output.subarray(0, at)
+}
+
+/** The same frame, its blocks compressed on other threads; `bytes` must stay as they are until then. */
+export async function encodeLz4FrameElsewhere(bytes: Buffer): Promise<Buffer> {
+  native ??= load()
+  const lz4 = native
+  const blocks = blocksOf(bytes)
+  const sized = await Promise.all(blocks.map((block) => lz4.compress(block)))
+  const output = roomForFrame(bytes)
+  let at = WRITTEN_HEADER.copy(output)
+  for (const [index, block] of blocks.entries()) {
+    at = writeBlock(block, sized[index] as Buffer, output, at)
+  }
+  at = output.writeUInt32LE(0, at)
+  return output.subarray(0, at)
+}
+
+function roomForFrame(bytes: Buffer): Buffer {
+  const blockCount = Math.ceil(bytes.length / WRITTEN_BLOCK_BYTES)
+  return Buffer.allocUnsafeSlow(
+    WRITTEN_HEADER.length + bytes.length + blockCount * SIZE_BYTES + END_MARK_BYTES,
+  )
+}
+
+function blocksOf(bytes: Buffer): Buffer[] {
+  const blocks: Buffer[] = []
+  for (let start = 0; start < bytes.length; start += WRITTEN_BLOCK_BYTES) {
+    blocks.push(bytes.subarray(start, start + WRITTEN_BLOCK_BYTES))
+  }
+  return blocks
 }
 
 /**
@@ -222,9 +251,11 @@ function decodeBlock(block: Buffer, header: FrameHeader, room: number, maxBytes:
   }
 }
 
-/** One block at `at`, or its bytes as they are when compressing gains nothing; returns where it ends. */
-function encodeBlock(lz4: Lz4, bytes: Buffer, output: Buffer, at: number): number {
-  const sized = lz4.compressSync(bytes)
+/**
+ * One block at `at`, as `sized` (the library's: 4 bytes of its size, then itself), or its bytes as they
+ * are when compressing gains nothing; returns where it ends.
+ */
+function writeBlock(bytes: Buffer, sized: Buffer, output: Buffer, at: number): number {
   const size = sized.length - SIZE_BYTES
   const gains = size < bytes.length
   output.writeUInt32LE(gains ? size : STORED_BIT + bytes.length, at)
