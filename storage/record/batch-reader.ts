@@ -116,10 +116,20 @@ export class RecordCursor {
     return valueStart < 0 ? null : this.#bytes.subarray(valueStart, valueEnd)
   }
 
+  /** Where the first header begins in `bytes`. */
+  get headersStart(): number {
+    return this.#walk.headersStart
+  }
+
   headers(): RecordHeader[] {
+    return this.headersAt(this.#walk.headersStart, this.#walk.headerCount)
+  }
+
+  /** The headers of a record gone by, by its `headersStart` and `headerCount`. */
+  headersAt(start: number, count: number): RecordHeader[] {
     const headers: RecordHeader[] = []
-    let at = this.#walk.headersStart
-    for (let index = 0; index < this.#walk.headerCount; index++) {
+    let at = start
+    for (let index = 0; index < count; index++) {
       // The walk has been over them: lengths are inside the record.
       const name = this.#field(at)
       at = varintEnd + name!.length

@@ -80,9 +80,10 @@ let native: Lz4 | undefined
 /** `bytes` as one LZ4 frame. */
 export function encodeLz4Frame(bytes: Buffer): Buffer {
   native ??= load()
-  const output = roomForFrame(bytes)
+  const blocks = blocksOf(bytes)
+  const output = Buffer.allocUnsafeSlow(bytes.length + frameOverhead(blocks.length))
   let at = WRITTEN_HEADER.copy(output)
-  for (const block of blocksOf(bytes)) {
+  for (const block of blocks) {
     at = writeBlock(block, native.compressSync(block), output, at)
   }
   at = output.writeUInt32LE(0, at)
@@ -95,7 +96,11 @@ export async function encodeLz4FrameElsewhere(bytes: Buffer): Promise<Buffer> {
   const lz4 = native
   const blocks = blocksOf(bytes)
   const sized = await Promise.all(blocks.map((block) => lz4.compress(block)))
-  const output = roomForFrame(bytes)
+  const stored = sized.reduce(
+    (sum, { length }, at) => sum + Math.min(length, blocks[at]!.length),
+    0,
+  )
+  const output = Buffer.allocUnsafeSlow(stored + frameOverhead(blocks.length))
   let at = WRITTEN_HEADER.copy(output)
   for (const [index, block] of blocks.entries()) {
     at = writeBlock(block, sized[index] as Buffer, output, at)
@@ -104,11 +109,9 @@ export async function encodeLz4FrameElsewhere(bytes: Buffer): Promise<Buffer> {
   return output.subarray(0, at)
 }
 
-function roomForFrame(bytes: Buffer): Buffer {
-  const blockCount = Math.ceil(bytes.length / WRITTEN_BLOCK_BYTES)
-  return Buffer.allocUnsafeSlow(
-    WRITTEN_HEADER.length + bytes.length + blockCount * SIZE_BYTES + END_MARK_BYTES,
-  )
+/** What stands around the blocks. */
+function frameOverhead(blockCount: number): number {
+  return WRITTEN_HEADER.length + blockCount * SIZE_BYTES + END_MARK_BYTES
 }
 
 function blocksOf(bytes: Buffer): Buffer[] {

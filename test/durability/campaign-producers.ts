@@ -17,6 +17,8 @@ export interface Way extends Promises {
   readonly name: string
   readonly options: ProducerOptions
   readonly use: 'send' | 'sendMany' | 'enqueue'
+  /** Of a value; 300 when absent. */
+  readonly paddingMax?: number
 }
 
 const SMALL = { batchBytes: 1_500, retryBackoffMs: 5, retryBackoffMsMax: 100 }
@@ -35,7 +37,8 @@ export const WAYS: readonly Way[] = [
     name: 'enqueue, large batches',
     use: 'enqueue',
     ...PATIENT,
-    options: { batchBytes: 64 * 1024 },
+    options: { batchBytes: 256 * 1024 },
+    paddingMax: 5_000,
   },
   { name: 'enqueue, acks 1', use: 'enqueue', ...PATIENT, options: { acks: 1 } },
   { name: 'send, hasty', use: 'send', ...HASTY, options: { deliveryTimeoutMs: 250 } },
@@ -60,7 +63,7 @@ export interface CampaignProducerOptions {
 const BURST_MAX = 30
 const PAUSE_MS_MAX = 15
 const PADDING_MAX = 300
-const BACKLOG_BYTES_MAX = 256 * 1024
+const BACKLOG_BYTES_MAX = 512 * 1024
 
 export class CampaignProducer {
   readonly way: Way
@@ -106,7 +109,7 @@ export class CampaignProducer {
   #next(): SentRecord {
     const { index, history, random } = this.#options
     const ordinal = this.#ordinal++
-    const value = `p${index}:${ordinal}:${'x'.repeat(random.below(PADDING_MAX))}`
+    const value = `p${index}:${ordinal}:${'x'.repeat(random.below(this.way.paddingMax ?? PADDING_MAX))}`
     return history.give(value, index, ordinal)
   }
 
