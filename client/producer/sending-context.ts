@@ -1,6 +1,5 @@
 /** What the parts of one producer share. Types only. */
 
-import type { Random } from '../../storage/clock.ts'
 import type { Metadata } from '../metadata.ts'
 import type { Transport } from '../transport.ts'
 import type { Ledger } from './ledger.ts'
@@ -11,7 +10,8 @@ export interface SendingContext {
   readonly transport: Transport
   readonly metadata: Metadata
   readonly settings: SendingSettings
-  readonly random: Random
+  /** In [0, 1): chance, as an argument. */
+  readonly random: { next(): number }
   readonly ledger: Ledger
   readonly sender: Sender
 }
