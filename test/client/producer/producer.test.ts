@@ -369,6 +369,19 @@ describe('batches', () => {
     await expect.poll(() => values(topic)).toEqual(all)
   })
 
+  test('requests are made smaller for a broker that takes less', async () => {
+    await using small = await startBroker({ httpBodyBytesMax: 256 * 1024 })
+    await using own = connect(small.url)
+    await own.admin.createTopic({ name: 'many', partitions: 8 })
+    await using producer = own.producer({ topic: 'many', batchBytes: 60_000, compression: 'none' })
+    const value = 'v'.repeat(50_000)
+    const partitions = Array.from({ length: 8 * 4 }, (_, at) => at % 8)
+    const sent = await Promise.all(
+      partitions.map((partition) => producer.send({ partition, value })),
+    )
+    expect(sent.map(({ offset }) => offset)).toEqual(partitions.map((_, at) => Math.floor(at / 8)))
+  })
+
   test('new partitions are noticed', async () => {
     const topic = await newTopic()
     await using quick = connect({ url: broker.url, metadataMaxAgeMs: 1 })
