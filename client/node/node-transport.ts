@@ -4,7 +4,6 @@
  */
 
 import { Pool } from 'undici'
-import { answerError } from '../answer-error.ts'
 import { SpoolError, withOutcome } from '../api/errors.ts'
 import { BATCHES_TYPE, JSON_TYPE, mediaTypeOf, PROBLEM_TYPE } from '../api/media-types.ts'
 import { ROUTES } from '../api/routes.ts'
@@ -21,6 +20,8 @@ import type {
   SourceCall,
   Transport,
 } from '../transport.ts'
+import { answerErrorOf, headerOf, isSuccess } from './answer.ts'
+import { FetchSource } from './fetch-source.ts'
 import { exchange, type WholeAnswer } from './http-exchange.ts'
 import { BuilderPool, NodeOpenBatch } from './open-batch.ts'
 import { ProduceConnection } from './produce-connection.ts'
@@ -40,7 +41,6 @@ export class NodeTransport implements Transport {
   readonly #pool: Pool
   readonly #produce: ProduceConnection
   readonly #builders = new BuilderPool()
-  readonly #sources = new Set<RecordSource>()
   #closed: SpoolError | undefined
 
   constructor(settings: ConnectSettings) {
@@ -80,7 +80,7 @@ export class NodeTransport implements Transport {
       signal: options.signal,
       url: this.url,
     }).catch((error) => this.#failed(error))
-    if (!isSuccess(answer)) throw failedAnswer(answer, isWrite)
+    if (!isSuccess(answer)) throw answerErrorOf(answer, isWrite)
     return { status: answer.status, header: headerOf(answer), document: documentOf(answer) }
   }
 
@@ -103,23 +103,19 @@ export class NodeTransport implements Transport {
         url: this.url,
       })
       .catch((error) => this.#failed(error))
-    if (!isSuccess(answer)) throw withOutcome(failedAnswer(answer, true), 'unknown')
+    if (!isSuccess(answer)) throw withOutcome(answerErrorOf(answer, true), 'unknown')
     return answer.status === ACCEPTED ? unconfirmedFates(call) : produceFates(answer.body, call)
   }
 
   openSource(call: SourceCall): RecordSource {
     this.#checkOpen()
-    throw new SpoolError('NOT_IMPLEMENTED', `reading ${call.topic}`)
+    return new FetchSource(call, this.#settings, this.#headers)
   }
 
   async close(): Promise<void> {
     if (this.#closed !== undefined) return
     this.#closed = new SpoolError('CLIENT_CLOSED', 'the client was closed')
-    await Promise.all([
-      ...[...this.#sources].map((source) => source.close()),
-      this.#produce.close(this.#closed),
-      this.#pool.destroy(this.#closed),
-    ])
+    await Promise.all([this.#produce.close(this.#closed), this.#pool.destroy(this.#closed)])
   }
 
   #checkOpen(): void {
@@ -135,32 +131,6 @@ export class NodeTransport implements Transport {
 }
 
 const ACCEPTED_TYPES = `${BATCHES_TYPE}, ${PROBLEM_TYPE}`
-
-function isSuccess({ status }: WholeAnswer): boolean {
-  return status >= 200 && status < 300
-}
-
-function headerOf({ headers }: WholeAnswer): (name: string) => string | undefined {
-  return (name) => {
-    const value = headers[name.toLowerCase()]
-    return Array.isArray(value) ? value[0] : value
-  }
-}
-
-function failedAnswer(answer: WholeAnswer, isWrite: boolean): SpoolError {
-  const header = headerOf(answer)
-  return answerError({
-    status: answer.status,
-    contentType: header('content-type'),
-    retryAfter: header('retry-after'),
-    location: header('location'),
-    text: answer.body.toString('utf8', 0, PROBLEM_BYTES_READ_MAX),
-    isWrite,
-  })
-}
-
-/** A problem document of a broker lists a hundred errors at most. */
-const PROBLEM_BYTES_READ_MAX = 1024 * 1024
 
 function documentOf(answer: WholeAnswer): unknown {
   const { status, body } = answer

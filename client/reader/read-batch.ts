@@ -43,6 +43,16 @@ export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable
     return this.#batch.nextOffset
   }
 
+  /** Where iterating begins: earlier records of the batch were not asked for. */
+  get fromOffset(): number {
+    return this.#bounds.from
+  }
+
+  /** Where iterating ends, exclusive; `Infinity` where the whole batch was asked for. */
+  get untilOffset(): number {
+    return this.#bounds.until
+  }
+
   /** Records in it as it is stored. */
   get recordCount(): number {
     return this.#batch.recordCount

@@ -1,0 +1,111 @@
+/**
+ * The batches that lie ready between who fetches and who reads, within a number of bytes: the one side
+ * waits for room, the other for a batch. Only memory and promises; fetches nothing.
+ */
+
+import type { SourceBatch } from '../transport.ts'
+
+/** Less room than this is not worth a request, unless nothing lies ready at all. */
+const ROOM_BYTES_MIN = 256 * 1024
+
+export class ReadyBatches {
+  readonly #bytesMax: number
+  readonly #batches: SourceBatch[] = []
+  /** Those before are handed out. */
+  #head = 0
+  #bytes = 0
+  #isOver = false
+  #failure: { readonly reason: unknown } | undefined
+  #onBatch: (() => void) | undefined
+  #onRoom: (() => void) | undefined
+
+  constructor(bytesMax: number) {
+    this.#bytesMax = bytesMax
+  }
+
+  /** What may be fetched now; at least 1. */
+  get roomBytes(): number {
+    return Math.max(1, this.#bytesMax - this.#bytes)
+  }
+
+  /** Resolves once there is room worth fetching for. */
+  async room(): Promise<void> {
+    while (!this.#hasRoom() && !this.#isOver) {
+      await new Promise<void>((resolve) => {
+        this.#onRoom = resolve
+      })
+    }
+  }
+
+  push(batches: readonly SourceBatch[]): void {
+    if (this.#isOver) return
+    for (const batch of batches) {
+      this.#batches.push(batch)
+      this.#bytes += batch.sizeBytes
+    }
+    if (batches.length > 0) this.#wakeReader()
+  }
+
+  poll(): SourceBatch | undefined {
+    if (this.#head === this.#batches.length) return undefined
+    const batch = this.#batches[this.#head]!
+    this.#head += 1
+    this.#bytes -= batch.sizeBytes
+    if (this.#head === this.#batches.length) this.#forget()
+    if (this.#onRoom !== undefined && this.#hasRoom()) this.#wakeFetcher()
+    return batch
+  }
+
+  /** The next batch; `undefined` after the last. What came before a failure is given before it. */
+  async next(): Promise<SourceBatch | undefined> {
+    for (;;) {
+      const batch = this.poll()
+      if (batch !== undefined) return batch
+      if (this.#failure !== undefined) throw this.#failure.reason
+      if (this.#isOver) return undefined
+      await new Promise<void>((resolve) => {
+        this.#onBatch = resolve
+      })
+    }
+  }
+
+  /** No more will come. */
+  end(): void {
+    this.#isOver = true
+    this.#wakeReader()
+    this.#wakeFetcher()
+  }
+
+  /** No more will come, because of this. The first of several reasons counts. */
+  fail(reason: unknown): void {
+    if (this.#isOver) return
+    this.#failure = { reason }
+    this.end()
+  }
+
+  /** What lies ready is not wanted any more. */
+  clear(): void {
+    this.#forget()
+    this.#bytes = 0
+  }
+
+  #forget(): void {
+    this.#batches.length = 0
+    this.#head = 0
+  }
+
+  #hasRoom(): boolean {
+    if (this.#head === this.#batches.length) return true
+    return this.#bytesMax - this.#bytes >= Math.min(ROOM_BYTES_MIN, this.#bytesMax / 2)
+  }
+
+  #wakeReader(): void {
+    this.#onBatch?.()
+    this.#onBatch = undefined
+  }
+
+  #wakeFetcher(): void {
+    this.#onRoom?.()
+    this.#onRoom = undefined
+  }
+}
