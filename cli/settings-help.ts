@@ -8,7 +8,7 @@ import { type BrokerField, environmentOf, flagOf, type Setting } from '../broker
 import { BROKER_SETTINGS, SECTIONS } from '../broker/config/settings-table.ts'
 import { TOPIC_DEFAULTS } from '../broker/config/topic-defaults.ts'
 import { TOPIC_SETTINGS } from '../broker/topics/topic-settings.ts'
-import { EXIT_CODE_MEANINGS, exitCodes } from './exit-codes.ts'
+import { exitCodeRows } from './exit-codes.ts'
 
 const HELP_WIDTH = 96
 const TOPIC_SECTION = 'Defaults of topics that do not say otherwise'
@@ -28,8 +28,8 @@ export function serveHelp(): string {
     for (const setting of settings) lines.push(...helpEntry(setting))
   }
   lines.push('', 'Exit codes:')
-  for (const [name, code] of Object.entries(exitCodes)) {
-    lines.push(`  ${code}  ${EXIT_CODE_MEANINGS[name as keyof typeof exitCodes]}`)
+  for (const [code, meaning] of exitCodeRows('serve')) {
+    lines.push(`  ${code}  ${meaning}`)
   }
   return `${lines.join('\n')}\n`
 }
@@ -70,8 +70,8 @@ export function configurationPage(): string {
     )
   }
   parts.push('', '## Exit codes of `spool serve`', '', '| code | |', '|---|---|')
-  for (const [name, code] of Object.entries(exitCodes)) {
-    parts.push(`| ${code} | ${EXIT_CODE_MEANINGS[name as keyof typeof exitCodes]} |`)
+  for (const [code, meaning] of exitCodeRows('serve')) {
+    parts.push(`| ${code} | ${meaning} |`)
   }
   return `${parts.join('\n')}\n`
 }

@@ -1,0 +1,55 @@
+/**
+ * `spool __complete -- WORDS…`: prints the candidates for the last word, one a line, with what each is
+ * after a tab. Whatever goes wrong, it is silent: a person is in the middle of typing.
+ */
+
+import type { Command } from 'commander'
+import { openClient } from '../connection.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { globalOptions } from '../verb.ts'
+import { candidates } from './candidates.ts'
+
+/** Longer than this nobody waits for a tab key. */
+const BROKER_MS_MAX = 1_000
+/** More than this is no help. */
+const TOPICS_MAX = 1_000
+
+export async function answerCompletion(
+  program: Command,
+  words: readonly string[],
+): Promise<ExitCode> {
+  const asked = words[0] === '--' ? words.slice(1) : words
+  try {
+    const found = await candidates(program, asked, { topicNames: () => topicNames(asked) })
+    const lines = found.map(({ word, about }) => (about === '' ? word : `${word}\t${about}`))
+    if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`)
+  } catch {
+    // No broker, no token, an address that is none: then there is nothing to offer.
+  }
+  return exitCodes.done
+}
+
+/** The topics of the broker that the words typed so far, or the environment, name. */
+async function topicNames(words: readonly string[]): Promise<readonly string[]> {
+  const spoken = {
+    url: valueAfter(words, ['-b', '--url']),
+    tokenFile: valueAfter(words, ['--token-file']),
+  }
+  const options = { ...globalOptions(spoken), timeoutMs: BROKER_MS_MAX }
+  await using client = await openClient(options, { isPatient: false })
+  const names: string[] = []
+  for await (const { name } of client.admin.listTopics({ pageSize: TOPICS_MAX })) {
+    names.push(name)
+    if (names.length === TOPICS_MAX) break
+  }
+  return names
+}
+
+function valueAfter(words: readonly string[], flags: readonly string[]): string | undefined {
+  for (const [at, word] of words.entries()) {
+    if (flags.includes(word)) return words[at + 1]
+    const long = flags.find((flag) => word.startsWith(`${flag}=`))
+    if (long !== undefined) return word.slice(long.length + 1)
+  }
+  return undefined
+}

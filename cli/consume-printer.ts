@@ -1,0 +1,49 @@
+/** Which of its ways `spool consume` prints records in, from the options. Pure. */
+
+import { RecordView } from '../broker/http/records/record-view.ts'
+import type { ConsumeOptions } from './consume-options.ts'
+import { unescapeBytes } from './escapes.ts'
+import { delimitedPrinter, type RecordPrinter, recordPrinter } from './record-format.ts'
+import { UsageError } from './usage-error.ts'
+
+/** @throws UsageError for options that contradict each other, and for a format that is none. */
+export function consumePrinter(
+  topic: string,
+  options: ConsumeOptions,
+  isJson: boolean,
+): RecordPrinter {
+  const { format, delimiter, keyDelimiter, as } = options
+  const nullText = options.nullAs ?? (options.null === true ? 'NULL' : '')
+  if (isJson) {
+    const textOption = Object.entries({
+      '-f': format,
+      '-D': delimiter,
+      '-K': keyDelimiter,
+      '-Z': options.null,
+      '--null-as': options.nullAs,
+    }).find(([, value]) => value !== undefined)
+    if (textOption !== undefined) {
+      throw new UsageError(`${textOption[0]} is for text, and --json prints whole records as JSON`)
+    }
+    return jsonPrinter(new RecordView(as ?? 'auto', true))
+  }
+  if (as !== undefined) throw new UsageError('--as says how values become JSON: it needs --json')
+  if (format === undefined) {
+    return delimitedPrinter(
+      {
+        delimiter: unescapeBytes(delimiter ?? '\\n', '-D'),
+        ...(keyDelimiter === undefined ? {} : { keyDelimiter: unescapeBytes(keyDelimiter, '-K') }),
+      },
+      { topic, nullText },
+    )
+  }
+  return recordPrinter(format, { topic, nullText })
+}
+
+/** One record a line, in the shape of the HTTP interface. */
+export function jsonPrinter(view: RecordView): RecordPrinter {
+  return (writer, partition, cursor) => {
+    view.write(writer, partition, cursor)
+    writer.ascii('\n')
+  }
+}

@@ -1,0 +1,63 @@
+/**
+ * How the words after an option become values: each reader refuses what it does not take, saying what it
+ * takes. The command line library puts the option's name and the word in front of it. Pure.
+ */
+
+import { InvalidArgumentError } from 'commander'
+
+const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
+/** A day: longer waits than this are mistakes. */
+const DURATION_MS_MAX = 24 * 3_600_000
+
+/** A whole number from `min` to `max`. */
+export function integerFrom(min: number, max = Number.MAX_SAFE_INTEGER) {
+  return (word: string): number => {
+    const value = Number(word)
+    if (/^-?\d+$/.test(word) && value >= min && value <= max) return value
+    const upTo = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`
+    throw new InvalidArgumentError(`Expected an integer ${upTo}.`)
+  }
+}
+
+/** Milliseconds of `500ms`, `30s`, `2m` or `1h`. */
+export function duration(word: string): number {
+  const found = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(word)
+  const value = Math.round(Number(found?.[1]) * (DURATION_MS[found?.[2] ?? ''] ?? Number.NaN))
+  if (value >= 1 && value <= DURATION_MS_MAX) return value
+  throw new InvalidArgumentError('Expected a time with its unit, at most 24h: 500ms, 30s, 2m.')
+}
+
+/** Collects `key=value` words of an option that may be given often. A key given twice is refused. */
+export function keyValue(
+  word: string,
+  before: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const equals = word.indexOf('=')
+  if (equals < 1)
+    throw new InvalidArgumentError('Expected key=value, such as retention.ms=86400000.')
+  const key = word.slice(0, equals)
+  if (Object.hasOwn(before, key)) throw new InvalidArgumentError(`${key} is given twice.`)
+  return { ...before, [key]: word.slice(equals + 1) }
+}
+
+/** Collects the words of an option that may be given often. */
+export function each(word: string, before: readonly string[] = []): readonly string[] {
+  return [...before, word]
+}
+
+/** Collects partition numbers: `-p 0 -p 3`, `-p 0,3` and `-p 0-3` alike. */
+export function partitionNumbers(word: string, before: readonly number[] = []): readonly number[] {
+  const numbers = word.split(',').flatMap((part) => {
+    const found = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(part)
+    const first = Number(found?.[1])
+    const last = Number(found?.[2] ?? first)
+    if (found === null || last < first || last > PARTITION_MAX) {
+      throw new InvalidArgumentError('Expected partition numbers: 0, or 0,3, or 0-3.')
+    }
+    return Array.from({ length: last - first + 1 }, (_, at) => first + at)
+  })
+  return [...new Set([...before, ...numbers])]
+}
+
+/** The API takes no higher one. */
+const PARTITION_MAX = 100_000

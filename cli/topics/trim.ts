@@ -1,0 +1,81 @@
+/** `spool topics trim`: says which records go, asks, and moves the start of the partitions. */
+
+import { isConfirmed } from '../confirmation.ts'
+import { openClient } from '../connection.ts'
+import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { counted } from '../numbers.ts'
+import { toPosition } from '../position-words.ts'
+import type { TrimOptions } from '../topics-options.ts'
+import { UsageError } from '../usage-error.ts'
+import type { VerbCall } from '../verb.ts'
+
+interface Cut {
+  readonly partition: number
+  /** The first record that stays. */
+  readonly before: number
+  readonly logStartOffset: number
+  readonly highWatermark: number
+}
+
+export async function trimTopic(call: VerbCall<TrimOptions>): Promise<ExitCode> {
+  const { options, output } = call
+  const topic = String(call.words[0])
+  const wanted = options.partition ?? []
+  const position = toPosition(options.before ?? '', '--before')
+  const offset = /^\d+$/.test(position) ? Number(position) : undefined
+  if (offset !== undefined && wanted.length > 1) {
+    throw new UsageError(
+      `--before ${position} is an offset of one partition, and --partition names ${wanted.length}`,
+    )
+  }
+  await using client = await openClient(call.global, { isPatient: false })
+  const at = offset === undefined ? position : 'earliest'
+  const { partitions } = await client.admin.offsets(topic, { at })
+  const cuts = wanted.map((partition): Cut => {
+    const found = partitions.find((each) => each.partition === partition)
+    if (found === undefined) {
+      throw new UsageError(
+        `--partition ${partition}: ${topic} has ${counted(partitions.length, 'partition')}, from 0 to ${partitions.length - 1}`,
+      )
+    }
+    const { logStartOffset, highWatermark } = found
+    return { partition, before: offset ?? found.offset, logStartOffset, highWatermark }
+  })
+  const isTrial = options.dryRun === true
+  if (options.yes !== true || isTrial) {
+    for (const cut of cuts) output.remark(preview(topic, cut))
+  }
+  const isSomething = cuts.some((cut) => cut.before > cut.logStartOffset)
+  if (isSomething && !isTrial) {
+    if (!(await isConfirmed('Delete these records?', options.yes === true))) {
+      process.stderr.write('nothing was trimmed\n')
+      return exitCodes.failed
+    }
+    for (const { partition, before, logStartOffset } of cuts) {
+      if (before <= logStartOffset) continue
+      const trimmed = await client.admin.trim(topic, partition, before)
+      output.done(`${topic}/${partition} starts at ${trimmed.logStartOffset} now`)
+    }
+  }
+  if (output.isJson) output.document({ topic, isDryRun: isTrial, partitions: cuts.map(documentOf) })
+  return exitCodes.done
+}
+
+function preview(topic: string, cut: Cut): string {
+  const { partition, before, logStartOffset, highWatermark } = cut
+  const goes = Math.max(0, before - logStartOffset)
+  if (goes === 0)
+    return `${topic}/${partition}: nothing before ${before}, it starts at ${logStartOffset}`
+  const stays = counted(Math.max(0, highWatermark - before), 'record')
+  return `${topic}/${partition}: ${counted(goes, 'record')} would go, offsets ${logStartOffset} to ${before - 1}; ${stays} would stay`
+}
+
+function documentOf({ partition, before, logStartOffset, highWatermark }: Cut) {
+  return {
+    partition,
+    from: logStartOffset,
+    before,
+    records: Math.max(0, before - logStartOffset),
+    highWatermark,
+  }
+}
