@@ -1,0 +1,61 @@
+/**
+ * The machine as its coordinator sees it; `group.ts` is it. How it is to be driven stands in
+ * `group-event.ts`. Also the names of what goes with it:
+ *
+ *     record-codec.ts  encodeGroupRecord(record) → { key, value | null }
+ *                      decodeGroupRecord(key, value | null) → GroupRecord, or undefined: a key version
+ *                      that is not known, to be counted and skipped
+ *     tokens.ts        encodeToken(CommitToken) → text · decodeToken(text) → CommitToken, or SpoolError
+ */
+
+import type {
+  EventOf,
+  GroupDescription,
+  GroupEvent,
+  GroupMoment,
+  GroupReplies,
+  GroupStep,
+  MemberReply,
+} from './group-event.ts'
+import type { GroupLimits } from './group-limits.ts'
+import type { GroupTopics, TopicPatterns } from './group-topics.ts'
+import type { GroupRecord } from './records/group-record.ts'
+
+export interface GroupOptions {
+  readonly groupId: string
+  readonly limits: GroupLimits
+  readonly patterns: TopicPatterns
+}
+
+export interface GroupMachine {
+  readonly groupId: string
+  /** True while nothing is known of it: before its first record, and when it was deleted. Drop it then. */
+  readonly isGone: boolean
+  readonly memberCount: number
+  /** Not before this (by the monotonic clock) is a tick due; it may turn out to be too early. */
+  readonly nextDeadlineMs: number | undefined
+
+  /** Decides and changes nothing. Throws SpoolError where the event is refused. */
+  handle<K extends GroupEvent['kind']>(
+    event: EventOf<K>,
+    moment: GroupMoment,
+  ): GroupStep<GroupReplies[K]>
+  /** Takes a step over: its records are in the log's queue. Steps in the order of `handle`, none between. */
+  accept(step: GroupStep): void
+
+  /** One record of the log, with its timestamp, while loading. */
+  replay(record: GroupRecord, timestampMs: number): void
+  /** After the last one: every member's session begins now. */
+  loaded(moment: GroupMoment): void
+
+  /**
+   * Members whose heartbeat would bring them something new. After a step with `movesPartitions`, whoever
+   * waits on behalf of a member (a stream, a long poll) heartbeats for it.
+   */
+  membersToWake(): readonly string[]
+  /** What a member has, without a heartbeat; `undefined` when there is no such member. */
+  member(memberId: string, topics: GroupTopics): MemberReply | undefined
+  describe(topics: GroupTopics): GroupDescription
+  /** The member that holds a partition, for showing lag. */
+  ownerOf(topicId: string, partition: number): string | undefined
+}
