@@ -177,31 +177,40 @@ export interface RecordSource {
    * Rejects with `SpoolError` or the signal's reason, then for good. One call at a time.
    */
   next(): Promise<SourceBatch | undefined>
-  /** A batch that lies ready, without a promise; `undefined`: ask `next()`. */
+  /** A batch that lies ready, without a promise; `undefined`: ask `next()`. Throws nothing. */
   poll(): SourceBatch | undefined
   /** Partitions that came into being while following. Those it has already are left alone. */
   add(partitions: readonly ReadRange[]): void
+  /** A partition that had no end has one now; it may lie before what was given already. */
+  endAt(partition: number, until: number): void
   /** Idempotent; a waiting `next()` resolves to `undefined`. */
   close(): Promise<void>
 }
 
 /**
- * Records of one partition. May begin before the offset wished for and go beyond `until`: whoever reads
- * it skips what is outside.
+ * Records of one partition. May begin before `fromOffset` and go beyond `until`: whoever reads it skips
+ * what is outside.
  */
 export interface SourceBatch {
   readonly partition: number
   readonly baseOffset: number
+  /** Where it was asked from: records of it that come before are not wanted. */
+  readonly fromOffset: number
   /** One past the last offset it stands for; compaction may have removed records before it. */
   readonly nextOffset: number
   readonly recordCount: number
   /** The first offset nobody may read yet, as of this batch. */
   readonly highWatermark: number
+  /** The latest timestamp in it. */
+  readonly maxTimestamp: number
   /** As it came over the wire. */
   readonly sizeBytes: number
   /** The record batch as stored, where the transport gets it so (Node). */
   readonly bytes?: Uint8Array | undefined
-  /** Checks and decompresses; throws CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, INVALID_RECORD. */
+  /**
+   * Checks and decompresses. Throws CORRUPT_MESSAGE, MESSAGE_TOO_LARGE or UNSUPPORTED_COMPRESSION_TYPE,
+   * and `next()` of what it gives INVALID_RECORD, each as a `SpoolError` or the log engine's own.
+   */
   cursor(): RecordFields
 }
 

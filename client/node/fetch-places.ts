@@ -6,6 +6,7 @@
  */
 
 import { SpoolError } from '../api/errors.ts'
+import { ENVELOPE_PARTITIONS_MAX } from '../api/schemas/envelopes.ts'
 import { type Backoff, isWorthRetrying, retryDelayMs } from '../retry.ts'
 import type { OutOfRange, ReadRange } from '../transport.ts'
 import type { FetchedPlace } from './fetch-reply.ts'
@@ -14,7 +15,7 @@ interface Place {
   readonly partition: number
   /** The next offset to ask for. */
   offset: number
-  readonly until: number
+  until: number
   /** Failures in a row, and when to ask again after them. */
   failures: number
   askAtMs: number
@@ -24,8 +25,8 @@ export class FetchPlaces {
   readonly #outOfRange: OutOfRange
   readonly #backoff: Backoff
   readonly #known = new Set<number>()
-  /** Those that have not reached their end. */
-  readonly #open: Place[] = []
+  /** Those that have not reached their end, in the order of their turns. */
+  readonly #open = new Map<number, Place>()
 
   constructor(ranges: readonly ReadRange[], outOfRange: OutOfRange, backoff: Backoff) {
     this.#outOfRange = outOfRange
@@ -38,25 +39,39 @@ export class FetchPlaces {
       if (this.#known.has(partition)) continue
       this.#known.add(partition)
       const place = { partition, offset, until, failures: 0, askAtMs: 0 }
-      if (offset < until) this.#open.push(place)
+      if (offset < until) this.#open.set(partition, place)
     }
+  }
+
+  /** The partition has an end now. */
+  endAt(partition: number, until: number): void {
+    const place = this.#open.get(partition)
+    if (place === undefined) return
+    place.until = until
+    if (place.offset >= until) this.#open.delete(partition)
   }
 
   /** True once every partition has reached its end. */
   get isDone(): boolean {
-    return this.#open.length === 0
+    return this.#open.size === 0
   }
 
-  /** What to ask now; the one that stands first now stands last the next time. */
+  /** What to ask now, as much as one question holds; who stood first stands last the next time. */
   toAsk(nowMs: number): Place[] {
-    const first = this.#open.shift()
-    if (first !== undefined) this.#open.push(first)
-    return this.#open.filter((place) => place.askAtMs <= nowMs)
+    const ready = [...this.#open.values()].filter(({ askAtMs }) => askAtMs <= nowMs)
+    const asked = ready.slice(0, ENVELOPE_PARTITIONS_MAX)
+    for (const place of asked.length < ready.length ? asked : asked.slice(0, 1)) {
+      this.#open.delete(place.partition)
+      this.#open.set(place.partition, place)
+    }
+    return asked
   }
 
   /** When the next of those that wait after a failure may be asked. */
   get askAgainAtMs(): number {
-    return this.#open.reduce((first, { askAtMs }) => Math.min(first, askAtMs), Infinity)
+    let first = Number.POSITIVE_INFINITY
+    for (const { askAtMs } of this.#open.values()) first = Math.min(first, askAtMs)
+    return first
   }
 
   /**
@@ -65,7 +80,7 @@ export class FetchPlaces {
    * @throws SpoolError what can not be put right by asking again.
    */
   take(fetched: FetchedPlace, nowMs: number, random: number): void {
-    const place = this.#open.find(({ partition }) => partition === fetched.partition)
+    const place = this.#open.get(fetched.partition)
     if (place === undefined) return
     if (fetched.error === undefined) {
       place.failures = 0
@@ -77,7 +92,7 @@ export class FetchPlaces {
       place.failures += 1
       place.askAtMs = nowMs + retryDelayMs(place.failures, this.#backoff, random, fetched.error)
     }
-    if (place.offset >= place.until) this.#open.splice(this.#open.indexOf(place), 1)
+    if (place.offset >= place.until) this.#open.delete(place.partition)
   }
 
   /** The offset `outOfRange` chooses; once, for a broker that does not know its own range has none. */

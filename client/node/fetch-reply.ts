@@ -20,8 +20,7 @@ export interface FetchPlace {
   readonly offset: number
 }
 
-export interface FetchedPlace {
-  readonly partition: number
+export interface FetchedPlace extends FetchPlace {
   /** -1 where the broker did not say. */
   readonly highWatermark: number
   readonly logStartOffset: number
@@ -62,6 +61,7 @@ export function readFetchReply(
     at += bytes
     return {
       partition: place.partition,
+      offset: place.offset,
       highWatermark: offsetOr(result.highWatermark),
       logStartOffset: offsetOr(result.logStartOffset),
       batches: batchesOf(slice, place),

@@ -6,8 +6,8 @@
  *      ▲                                     │
  *      └── as soon as there is room ◄────────┘
  *
- * Owns asking, asking again, and the bound. Which offset comes next is `fetch-places`; what an answer must
- * be is `fetch-reply`.
+ * Owns asking, asking again, and the bound. Which offset comes next is `fetch-places`, how much is asked
+ * for `fetch-size`; what an answer must be is `fetch-reply`.
  */
 
 import { Client } from 'undici'
@@ -21,16 +21,18 @@ import type { ReadRange, RecordSource, SourceBatch, SourceCall } from '../transp
 import { answerErrorOf } from './answer.ts'
 import { FetchPlaces } from './fetch-places.ts'
 import { type FetchedPlace, type FetchPlace, readFetchReply } from './fetch-reply.ts'
+import { FetchSize } from './fetch-size.ts'
 import { FetchedBatch } from './fetched-batch.ts'
 import { exchange } from './http-exchange.ts'
 import { ReadyBatches } from './ready-batches.ts'
 
-/** Of one answer: enough that requests are few, little enough that the first batch is soon there. */
-const FETCH_BYTES_MAX = 4 * 1024 * 1024
-/** Of one partition in it, where there are several: others are not to wait for one. */
+/** Of one partition in an answer, where there are several: others are not to wait for one. */
 const PARTITION_BYTES_MAX = 1024 * 1024
-/** An answer that is this late was lost. */
-const GRACE_MS = 10_000
+/** Batches that arrive broken so often in a row are not the network's fault. */
+const CORRUPT_ANSWERS_MAX = 3
+
+/** Why a request was given up that is to be asked otherwise. */
+const ASKED_OTHERWISE = Symbol('asked otherwise')
 
 export class FetchSource implements RecordSource {
   readonly #call: SourceCall
@@ -39,9 +41,14 @@ export class FetchSource implements RecordSource {
   readonly #client: Client
   readonly #places: FetchPlaces
   readonly #ready: ReadyBatches
-  readonly #stopping = new AbortController()
+  readonly #size = new FetchSize()
+  /** Ends the request or the wait under way. */
+  #asking = new AbortController()
+  #isStopped = false
   /** Failed or hasty requests in a row. */
   #failures = 0
+  /** Answers in a row that held broken batches. */
+  #corruptAnswers = 0
 
   constructor(
     call: SourceCall,
@@ -74,6 +81,12 @@ export class FetchSource implements RecordSource {
 
   add(partitions: readonly ReadRange[]): void {
     this.#places.add(partitions)
+    this.#askOtherwise()
+  }
+
+  endAt(partition: number, until: number): void {
+    this.#places.endAt(partition, until)
+    if (this.#places.isDone) this.#askOtherwise()
   }
 
   async close(): Promise<void> {
@@ -89,16 +102,23 @@ export class FetchSource implements RecordSource {
   }
 
   async #stop(): Promise<void> {
+    this.#isStopped = true
     this.#call.signal.removeEventListener('abort', this.#aborted)
-    this.#stopping.abort()
+    this.#asking.abort(ASKED_OTHERWISE)
     await this.#client.destroy()
+  }
+
+  /** The request under way may wait long for what is not the question any more. */
+  #askOtherwise(): void {
+    this.#asking.abort(ASKED_OTHERWISE)
+    this.#asking = new AbortController()
   }
 
   async #run(): Promise<void> {
     try {
-      while (!this.#places.isDone) {
+      while (!this.#places.isDone && !this.#isStopped) {
         await this.#ready.room()
-        await this.#step()
+        if (!this.#isStopped) await this.#step()
       }
       this.#ready.end()
     } catch (error) {
@@ -107,25 +127,43 @@ export class FetchSource implements RecordSource {
     await this.#stop()
   }
 
-  /** One question and its answer, or a wait. */
+  /** One question and its answer, and a wait where the next is not to be asked at once. */
   async #step(): Promise<void> {
-    const { signal } = this.#stopping
+    const { signal } = this.#asking
+    try {
+      const delayMs = await this.#ask(signal)
+      if (delayMs > 0) await pause(delayMs, signal)
+    } catch (error) {
+      if (error !== ASKED_OTHERWISE) throw error
+    }
+  }
+
+  /** How long to wait before the next question. */
+  async #ask(signal: AbortSignal): Promise<number> {
     const askedAtMs = performance.now()
     const asked = this.#places.toAsk(askedAtMs)
-    if (asked.length === 0) {
-      await pause(this.#places.askAgainAtMs - askedAtMs, signal)
-      return
-    }
+    if (asked.length === 0) return this.#places.askAgainAtMs - askedAtMs
     try {
-      const fetched = await this.#fetch(asked)
+      const fetched = await this.#fetch(asked, signal)
       const isHasty = !this.#take(fetched) && this.#isSooner(performance.now() - askedAtMs)
+      this.#size.answered()
+      this.#corruptAnswers = 0
       this.#failures = isHasty ? this.#failures + 1 : 0
-      if (isHasty) await pause(this.#delayMs(), signal)
+      return isHasty ? this.#delayMs() : 0
     } catch (error) {
-      if (!(error instanceof SpoolError) || !isWorthRetrying(error)) throw error
+      if (!(error instanceof SpoolError)) throw error
+      if (this.#size.refused(error)) return 0
+      this.#size.failed()
+      if (!this.#isPassing(error)) throw error
       this.#failures += 1
-      await pause(this.#delayMs(error), signal)
+      return this.#delayMs(error)
     }
+  }
+
+  #isPassing(error: SpoolError): boolean {
+    if (error.code !== 'CORRUPT_MESSAGE') return isWorthRetrying(error)
+    this.#corruptAnswers += 1
+    return this.#corruptAnswers < CORRUPT_ANSWERS_MAX
   }
 
   /** True for an empty answer that did not wait as it was told: asking again at once would never stop. */
@@ -156,10 +194,10 @@ export class FetchSource implements RecordSource {
     return isAny
   }
 
-  async #fetch(asked: readonly FetchPlace[]): Promise<FetchedPlace[]> {
+  async #fetch(asked: readonly FetchPlace[], signal: AbortSignal): Promise<FetchedPlace[]> {
     const { topic, topicId, maxWaitMs } = this.#call
-    const { url, responseBytesMax } = this.#settings
-    const bytes = Math.min(FETCH_BYTES_MAX, this.#ready.roomBytes)
+    const { url, responseBytesMax, requestTimeoutMs } = this.#settings
+    const bytes = this.#size.within(this.#ready.roomBytes)
     const partitionBytes = asked.length === 1 ? bytes : Math.min(bytes, PARTITION_BYTES_MAX)
     const envelope = frameEnvelope({
       maxWaitMs,
@@ -180,8 +218,8 @@ export class FetchSource implements RecordSource {
       body: envelope,
       isWrite: false,
       bytesMax: responseBytesMax,
-      timeoutMs: maxWaitMs + GRACE_MS,
-      signal: this.#stopping.signal,
+      timeoutMs: maxWaitMs + requestTimeoutMs,
+      signal,
       url,
     })
     if (answer.status !== 200) throw answerErrorOf(answer, false)

@@ -3,19 +3,18 @@
 import { RecordCursor } from '../../storage/record/batch-reader.ts'
 import type { RecordBatch } from '../../storage/record/record-batch.ts'
 import type { RecordFields, SourceBatch } from '../transport.ts'
+import type { FetchedPlace } from './fetch-reply.ts'
 
 export class FetchedBatch implements SourceBatch {
   readonly partition: number
+  readonly fromOffset: number
   readonly highWatermark: number
   readonly #batch: RecordBatch
   readonly #decompressedBytesMax: number
 
-  constructor(
-    batch: RecordBatch,
-    place: { readonly partition: number; readonly highWatermark: number },
-    decompressedBytesMax: number,
-  ) {
+  constructor(batch: RecordBatch, place: FetchedPlace, decompressedBytesMax: number) {
     this.partition = place.partition
+    this.fromOffset = Math.max(place.offset, batch.baseOffset)
     this.highWatermark = place.highWatermark
     this.#batch = batch
     this.#decompressedBytesMax = decompressedBytesMax
@@ -31,6 +30,10 @@ export class FetchedBatch implements SourceBatch {
 
   get recordCount(): number {
     return this.#batch.recordCount
+  }
+
+  get maxTimestamp(): number {
+    return this.#batch.maxTimestamp
   }
 
   get sizeBytes(): number {

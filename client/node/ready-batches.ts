@@ -7,11 +7,13 @@ import type { SourceBatch } from '../transport.ts'
 
 /** Less room than this is not worth a request, unless nothing lies ready at all. */
 const ROOM_BYTES_MIN = 256 * 1024
+/** Places of batches handed out are given up so many at a time. */
+const HANDED_OUT_MAX = 256
 
 export class ReadyBatches {
   readonly #bytesMax: number
-  readonly #batches: SourceBatch[] = []
-  /** Those before are handed out. */
+  readonly #batches: (SourceBatch | undefined)[] = []
+  /** Those before are handed out, and not kept here. */
   #head = 0
   #bytes = 0
   #isOver = false
@@ -49,9 +51,14 @@ export class ReadyBatches {
   poll(): SourceBatch | undefined {
     if (this.#head === this.#batches.length) return undefined
     const batch = this.#batches[this.#head]!
+    this.#batches[this.#head] = undefined
     this.#head += 1
     this.#bytes -= batch.sizeBytes
     if (this.#head === this.#batches.length) this.#forget()
+    else if (this.#head === HANDED_OUT_MAX) {
+      this.#batches.splice(0, HANDED_OUT_MAX)
+      this.#head = 0
+    }
     if (this.#onRoom !== undefined && this.#hasRoom()) this.#wakeFetcher()
     return batch
   }

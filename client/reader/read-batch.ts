@@ -3,8 +3,9 @@
  * is also when it is checked and decompressed.
  */
 
+import { SpoolError, spoolErrorFrom } from '../api/errors.ts'
 import type { Deserializer } from '../serdes/serde.ts'
-import type { SourceBatch } from '../transport.ts'
+import type { RecordFields, SourceBatch } from '../transport.ts'
 import { ReadRecord, type RecordOrigin } from './read-record.ts'
 
 export interface BatchBounds {
@@ -76,7 +77,8 @@ export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable
   /**
    * The records, in order. Checked and decompressed each time it is asked for.
    *
-   * @throws SpoolError CORRUPT_MESSAGE, MESSAGE_TOO_LARGE (past `decompressedBytesMax`).
+   * @throws SpoolError CORRUPT_MESSAGE, MESSAGE_TOO_LARGE (past `decompressedBytesMax`), INVALID_RECORD,
+   * with `extensions` `partition`, `offset` and the batch's `nextOffset`: what comes after can be read.
    */
   [Symbol.iterator](): RecordIterator<K, V> {
     return new RecordIterator(this.#batch, this.#bounds, this.#serdes)
@@ -85,7 +87,9 @@ export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable
 
 /** Moves over the records of one batch that lie within bounds. */
 export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, void, void> {
+  readonly #batch: SourceBatch
   readonly #origin: RecordOrigin<K, V>
+  readonly #fields: RecordFields
   readonly #from: number
   readonly #until: number
 
@@ -94,9 +98,15 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
     { from, until }: BatchBounds,
     serdes: { readonly key: Deserializer<K>; readonly value: Deserializer<V> },
   ) {
-    this.#origin = { ...serdes, partition: batch.partition, fields: batch.cursor() }
+    this.#batch = batch
     this.#from = from
     this.#until = until
+    try {
+      this.#fields = batch.cursor()
+    } catch (error) {
+      throw unreadable(batch, from, error)
+    }
+    this.#origin = { ...serdes, partition: batch.partition, fields: this.#fields }
   }
 
   next(): IteratorResult<ReadRecord<K, V>, void> {
@@ -106,15 +116,38 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
 
   /** As `next`, without an object around the record; `undefined` after the last. */
   nextRecord(): ReadRecord<K, V> | undefined {
-    const { fields } = this.#origin
-    while (fields.next()) {
-      if (fields.offset < this.#from) continue
-      return fields.offset < this.#until ? new ReadRecord(this.#origin) : undefined
+    const fields = this.#fields
+    try {
+      while (fields.next()) {
+        if (fields.offset < this.#from) continue
+        return fields.offset < this.#until ? new ReadRecord(this.#origin) : undefined
+      }
+    } catch (error) {
+      throw unreadable(this.#batch, this.nextOffset, error)
     }
     return undefined
+  }
+
+  /** One past the last record given. */
+  get nextOffset(): number {
+    return Math.min(Math.max(this.#from, this.#fields.offset + 1), this.#until)
   }
 
   [Symbol.iterator](): this {
     return this
   }
+}
+
+/** What is wrong with the records of a batch from `offset` on, and where to go on after them. */
+function unreadable(
+  { partition, baseOffset, nextOffset }: SourceBatch,
+  offset: number,
+  cause: unknown,
+): SpoolError {
+  const { code, detail, extensions } = spoolErrorFrom(cause)
+  return new SpoolError(
+    code,
+    `partition ${partition}, offset ${offset}, in the batch of ${baseOffset} to ${nextOffset - 1}: ${detail}`,
+    { cause, extensions: { ...extensions, partition, offset, nextOffset } },
+  )
 }

@@ -25,6 +25,7 @@ export class JsonRecordBatch implements SourceBatch {
   readonly partition: number
   readonly #highWatermark: number
   sizeBytes = 0
+  maxTimestamp = -1
 
   /** `highWatermark` as it was known before these records. */
   constructor(partition: number, highWatermark: number) {
@@ -41,10 +42,15 @@ export class JsonRecordBatch implements SourceBatch {
   add(record: JsonRecord, sizeBytes: number): void {
     this.#records.push(record)
     this.sizeBytes += sizeBytes
+    if (record.timestamp > this.maxTimestamp) this.maxTimestamp = record.timestamp
   }
 
   get baseOffset(): number {
     return this.#records[0]!.offset
+  }
+
+  get fromOffset(): number {
+    return this.baseOffset
   }
 
   get nextOffset(): number {

@@ -26,7 +26,7 @@ export interface StreamConnection {
 export interface Place {
   nextOffset: number
   /** Exclusive. */
-  readonly until: number
+  until: number
   /** As of the last time the stream was opened. */
   highWatermark: number
 }

@@ -58,6 +58,17 @@ export class StreamSource implements RecordSource {
     if (!this.#addPlaces(partitions)) return
     this.#additions++
     // The open stream would begin them elsewhere.
+    this.#letGo()
+  }
+
+  endAt(partition: number, until: number): void {
+    const place = this.#places.get(partition)
+    if (place === undefined) return
+    place.until = until
+    if (this.#isDone()) this.#letGo()
+  }
+
+  #letGo(): void {
     this.#stream?.abort()
     this.#stream = undefined
   }
@@ -95,8 +106,7 @@ export class StreamSource implements RecordSource {
   #end(reason: unknown): void {
     this.#call.signal.removeEventListener('abort', this.#onAbort)
     this.#closing.abort(reason)
-    this.#stream?.abort()
-    this.#stream = undefined
+    this.#letGo()
   }
 
   #isDone(): boolean {
