@@ -43,7 +43,7 @@ export function produce(task: ProduceTask): Promise<ProduceAnswer> {
 
 /** Produces until the broker is killed, which is no failure here. */
 export async function produceUntilKilled(task: ProduceTask): Promise<void> {
-  await runClient('clients/produce.ts', task, 'ignore').catch(() => {})
+  await runClient('clients/produce.ts', task, { stderr: 'ignore' }).catch(() => {})
 }
 
 /** A short run that is not measured, then the one that is. */

@@ -8,16 +8,22 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 
-/**
- * Runs `script` (a path inside `bench/`) with `task`; resolves to its answer. `stderr` is ignored where
- * the client is expected to lose its broker.
- */
+export interface ClientOptions {
+  /** Ignored where the client is expected to lose its broker. */
+  readonly stderr?: 'inherit' | 'ignore'
+  /** Words before the script, and behind its task. */
+  readonly nodeFlags?: readonly string[]
+  readonly words?: readonly string[]
+}
+
+/** Runs `script` (a path inside `bench/`) with `task`; resolves to its answer. */
 export async function runClient<Answer>(
   script: string,
   task: object,
-  stderr: 'inherit' | 'ignore' = 'inherit',
+  { stderr = 'inherit', nodeFlags = [], words = [] }: ClientOptions = {},
 ): Promise<Answer> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, script), JSON.stringify(task)], {
+  const command = [...nodeFlags, join(import.meta.dirname, script), JSON.stringify(task), ...words]
+  const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', stderr],
     env: { ...process.env, UV_THREADPOOL_SIZE: '4' },
   })

@@ -2,9 +2,11 @@
  * Runs scenarios and prints their medians:
  *
  *     npm run bench -- [scenario…] [--seconds N] [--rounds N] [--scale X] [--dir DIR] [--json FILE]
+ *         [--trial TEXT]
  *
  * Without names, all of them. `--dir` chooses the disk (default: `.bench` in the project, which is not
- * a memory file system as a temporary directory may be). `--scale 0.01` is for a quick look.
+ * a memory file system as a temporary directory may be). `--scale 0.01` is for a quick look, and `--trial
+ * lz4` runs those trials only whose names have the text in them.
  */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -24,6 +26,7 @@ const SCENARIOS = [
   'disk',
   'produce',
   'fetch',
+  'client',
   'small-posts',
   'upload',
   'start',
@@ -39,6 +42,7 @@ const { values, positionals } = parseArgs({
     scale: { type: 'string', default: '1' },
     dir: { type: 'string', default: DEFAULT_DIRECTORY },
     json: { type: 'string' },
+    trial: { type: 'string', default: '' },
   },
 })
 
@@ -57,13 +61,17 @@ if (machine.loadAverage > BUSY_LOAD) {
 const results: { scenario: string; sentence: string; summaries: Summary[] }[] = []
 for (const name of positionals.length > 0 ? positionals : SCENARIOS) {
   const { scenario } = (await import(`./scenarios/${name}.ts`)) as { scenario: Scenario }
-  const summaries = await runScenario(scenario, {
-    rounds: Number(values.rounds),
-    seconds: Number(values.seconds),
-    scale: Number(values.scale),
-    newDirectory,
-    report: (sentence) => console.error(sentence),
-  })
+  const trials = scenario.trials.filter((trial) => trial.name.includes(values.trial))
+  const summaries = await runScenario(
+    { ...scenario, trials },
+    {
+      rounds: Number(values.rounds),
+      seconds: Number(values.seconds),
+      scale: Number(values.scale),
+      newDirectory,
+      report: (sentence) => console.error(sentence),
+    },
+  )
   printSummaries(scenario, summaries)
   results.push({ scenario: scenario.name, sentence: scenario.sentence, summaries })
 }

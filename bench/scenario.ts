@@ -80,7 +80,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   )
   const median = (trial: string, name: string) =>
     summaries.find((it) => it.trial === trial && it.name === name)?.median ?? Number.NaN
-  const derived = scenario.derive?.(median) ?? []
+  // Of trials that were not run there is nothing to derive.
+  const derived = (scenario.derive?.(median) ?? []).filter(({ value }) => !Number.isNaN(value))
   return [...summaries, ...derived.map((measure) => summary('=', measure, [measure.value]))]
 }
 
