@@ -6,6 +6,10 @@
 import { Client } from './client.ts'
 import { type ConnectOptions, connectSettings } from './connect-options.ts'
 import { NodeTransport } from './node/node-transport.ts'
+import { nodeTextCodec } from './node/text-codec.ts'
+import { useTextCodec } from './serdes/text.ts'
+
+useTextCodec(nodeTextCodec)
 
 /**
  * A client of the broker at `url`, at the environment's `SPOOL_URL`, or else at http://127.0.0.1:7766.
