@@ -298,8 +298,6 @@ export interface GroupReplies {
   expireOffsets: ChangeReply
 }
 
-export type EventOf<K extends GroupEvent['kind']> = Extract<GroupEvent, { readonly kind: K }>
-
 /** What an event leads to. Give it back to `group.accept` once its records are in the log. */
 export interface GroupStep<Reply = unknown> {
   readonly reply: Reply

@@ -9,7 +9,6 @@
  */
 
 import type {
-  EventOf,
   GroupDescription,
   GroupEvent,
   GroupMoment,
@@ -36,10 +35,7 @@ export interface GroupMachine {
   readonly nextDeadlineMs: number | undefined
 
   /** Decides and changes nothing. Throws SpoolError where the event is refused. */
-  handle<K extends GroupEvent['kind']>(
-    event: EventOf<K>,
-    moment: GroupMoment,
-  ): GroupStep<GroupReplies[K]>
+  handle<E extends GroupEvent>(event: E, moment: GroupMoment): GroupStep<GroupReplies[E['kind']]>
   /** Takes a step over: its records are in the log's queue. Steps in the order of `handle`, none between. */
   accept(step: GroupStep): void
 
