@@ -11,6 +11,7 @@ export const exitCodes = {
   notFound: 7,
   notAllowed: 8,
   nullValue: 9,
+  someRefused: 10,
   interrupted: 130,
 } as const
 
@@ -28,6 +29,7 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<keyof typeof exitCodes, string>
   notFound: 'there is no such topic, partition or record',
   notAllowed: 'the broker wants a token, or refuses this one',
   nullValue: 'cat: the record is there and its value is null',
+  someRefused: 'produce --skip-errors: done, but for lines that could not be taken',
   interrupted: 'ended by Ctrl-C, after saying how far it got',
 }
 

@@ -1,72 +1,122 @@
 /**
  * The words of `spool produce`: declared here, its work loaded when it is called. Letters mean what they
- * mean to kcat. What the words say together is checked in `produce-plan.ts`.
+ * mean to kcat. What the words say together is checked in `produce/plan.ts`.
  */
 
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { each, integerFrom } from './option-values.ts'
+import { TOPIC } from './topics-options.ts'
+import { runs } from './verb.ts'
 
-/** The options as commander gives them: texts, unchecked. */
-export interface ProduceWords {
-  readonly keyDelimiter?: string
-  readonly key?: string
-  readonly header?: readonly string[]
-  readonly partition?: string
-  readonly delimiter?: string
-  readonly null?: boolean
+/** The options as commander gives them. */
+export interface ProduceOptions {
+  readonly topic?: string
   readonly fromFile?: readonly string[]
-  readonly keyFrom?: string
-  readonly timestampFrom?: string
-  readonly format?: string
   readonly valueFile?: string
   readonly contentType?: string
-  readonly compression?: string
-  readonly acks?: string
-  readonly lingerMs?: string
-  readonly deliveryTimeoutMs?: string
-  readonly rate?: string
+  readonly format?: 'lines' | 'json'
+  readonly delimiter?: string
+  readonly keyDelimiter?: string
+  readonly key?: string
+  readonly keyFrom?: string
+  readonly timestampFrom?: string
+  readonly header?: readonly string[]
+  readonly partition?: number
+  readonly null?: boolean
+  readonly count?: number
   readonly skipErrors?: boolean
-  readonly resume?: boolean
-  readonly restart?: boolean
-  readonly resumeFile?: string
-  readonly progress?: boolean
-  readonly json?: boolean
+  readonly compression?: 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  readonly acks?: 'all' | '-1' | '1' | '0'
+  readonly lingerMs?: number
+  readonly deliveryTimeoutMs?: number
+  readonly rate?: number
 }
+
+const PARTITION_MAX = 2 ** 31 - 1
+const TIMER_MS_MAX = 2 ** 31 - 1
+const LINGER_MS_MAX = 60_000
+/** Above this the machine is the limit. */
+const RATE_MAX = 1_000_000_000
 
 /** Declares `spool produce` on the program. */
-export function declareProduce(program: Command): Command {
-  return program
+export function declareProduce(program: Command): void {
+  const produce = program
     .command('produce')
-    .description('append records to a topic: lines of stdin or of files')
-    .argument('<topic>', 'the topic; it must exist')
-    .option('-l, --from-file <file>', 'load a file instead of stdin; may be repeated', collect)
-    .option('-K, --key-delimiter <text>', 'key and value of a line are separated by this')
-    .option('-k, --key <text>', 'the key of records that have none of their own')
-    .option('--key-from <pointer>', 'the key stands in the JSON line, at /this/pointer')
-    .option('--timestamp-from <pointer>', 'the timestamp stands in the JSON line')
-    .option('-H, --header <name=value>', 'a header of every record; may be repeated', collect)
-    .option('-p, --partition <number>', 'append to this partition, whatever the key')
-    .option('-D, --delimiter <text>', 'what ends a record, such as "\\0" or "\\r\\n"; "\\n"')
+    .description('append records to a topic: lines of stdin or of files, or one whole file')
+    .argument('[topic]', TOPIC)
+    .addOption(new Option('-t, --topic <topic>', 'the topic, as kcat has it').hideHelp())
+    .optionsGroup('What to append:')
+    .option('-l, --from-file <file>', 'load this file instead of stdin; may be repeated', each)
+    .addOption(
+      new Option('--format <format>', 'lines: each is a value; json: each is a record').choices([
+        'lines',
+        'json',
+      ]),
+    )
+    .option('-D, --delimiter <text>', 'what ends a record, such as \\0 or \\r\\n; \\n')
     .option('-Z, --null', 'an empty value is null (a tombstone), an empty key none')
-    .option('--format <name>', 'lines: each is a value; json: each is a record {key, value, …}')
+    .option('-c, --count <records>', 'stop after so many', integerFrom(1))
     .option('--value-file <file>', 'the whole file is the value of one record')
-    .option('--content-type <type>', 'of --value-file; guessed from its name')
-    .option('-z, --compression <codec>', 'none, gzip, snappy, lz4 or zstd; lz4')
-    .option('--acks <acks>', 'who must have it: all, 1 or 0; all')
-    .option('--linger-ms <ms>', 'how long a line of stdin waits for others; 5')
-    .option('--delivery-timeout-ms <ms>', 'how long to try again while the broker is away; 120000')
-    .option('--rate <records>', 'at most so many records a second')
-    .option('--skip-errors', 'name lines that can not be taken and go on')
-    .option('--resume', 'go on where an interrupted upload of the file stopped')
-    .option('--restart', 'load the file from its beginning though an upload of it was interrupted')
-    .option('--resume-file <path>', 'where the progress of the upload is kept')
-    .option('--progress', 'report progress though stderr is no terminal')
-    .option('--json', 'the report as one JSON document')
-    .action(async (topic: string, _words: ProduceWords, command: Command) => {
-      const { produce } = await import('./produce.ts')
-      process.exitCode = await produce(topic, command.optsWithGlobals())
-    })
+    .option('--content-type <type>', 'of the value file; told from its name')
+    .optionsGroup('Keys, headers, partitions:')
+    .option('-K, --key-delimiter <text>', 'in each line the key, this, and the value')
+    .option('-k, --key <text>', 'the key of records that have none of their own')
+    .option('--key-from <pointer>', 'the key stands in the line, which is JSON: /user/id')
+    .option('--timestamp-from <pointer>', 'the timestamp stands in the line: RFC 3339, or ms')
+    .option('-H, --header <name=value>', 'a header of every record; may be repeated', each)
+    .option(
+      '-p, --partition <number>',
+      'append to this one, whatever the key',
+      integerFrom(0, PARTITION_MAX),
+    )
+    .optionsGroup('How to append it:')
+    .addOption(
+      new Option('-z, --compression <codec>', 'of batches; lz4').choices([
+        'none',
+        'gzip',
+        'snappy',
+        'lz4',
+        'zstd',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--acks <acks>',
+        'who must have it before it counts: all in sync, the leader, nobody; all',
+      ).choices(['all', '-1', '1', '0']),
+    )
+    .option(
+      '--linger-ms <ms>',
+      'how long a line waits for others to go with it; 5',
+      integerFrom(0, LINGER_MS_MAX),
+    )
+    .option(
+      '--delivery-timeout-ms <ms>',
+      'how long to try again while the broker is away; 120000',
+      integerFrom(1, TIMER_MS_MAX),
+    )
+    .option('--rate <records>', 'at most so many a second', integerFrom(1, RATE_MAX))
+    .option('--skip-errors', 'name lines that can not be taken on stderr and go on')
+    .optionsGroup('')
+    .addHelpText('after', PRODUCE_HELP)
+  runs<ProduceOptions>(produce, async () => (await import('./produce.ts')).produce)
 }
 
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value]
-}
+const PRODUCE_HELP = `
+Without a key a record goes to any partition, with one to the partition of its key. A line ends with \\n
+or \\r\\n; an empty line is an empty value. -D and -K take \\n \\r \\t \\0 \\\\ \\xNN.
+
+With --format json each line is {"value": …, "key": …, "headers": {…}, "partition": 0, "timestamp": …},
+of which all but value may be absent, as the HTTP interface takes it: a string is its text, {"base64": …}
+those bytes, null a tombstone, anything else JSON as it stands there.
+
+A line that can not be taken ends the work, with everything before it appended. With --skip-errors such
+lines are named and left out, and the exit code is 10. Ctrl-C says how far it got.
+
+Examples:
+  $ echo hello | spool produce greetings
+  $ spool produce access --from-file access.ndjson --key-from /user --timestamp-from /ts
+  $ printf 'anna:1\\nbert:2\\n' | spool produce scores -K :
+  $ tail -f server.log | spool produce logs -H host=web-1
+  $ spool produce pictures -k cat.png --value-file cat.png
+  $ spool consume old -e --json | jq -c '{key, value, headers}' | spool produce new --format json`

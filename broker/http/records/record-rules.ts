@@ -16,10 +16,23 @@ const HEADER_OVERHEAD_BYTES = 10
 /** A batch smaller than this, whatever compresses it, would not become smaller by much. */
 export const COMPRESS_FROM_BYTES = 1024
 
-export class RecordRules {
-  readonly #topic: Topic
+/** What is asked of a topic: the command line has it from the topic's description. */
+export interface RuledTopic extends Pick<Topic, 'name' | 'partitions'> {
+  readonly config: Pick<Topic['config'], 'partitioner' | 'compressionType'> & {
+    readonly log: Pick<
+      Topic['config']['log'],
+      | 'maxMessageBytes'
+      | 'messageTimestampType'
+      | 'messageTimestampAfterMaxMs'
+      | 'messageTimestampBeforeMaxMs'
+    >
+  }
+}
 
-  constructor(topic: Topic) {
+export class RecordRules {
+  readonly #topic: RuledTopic
+
+  constructor(topic: RuledTopic) {
     this.#topic = topic
   }
 

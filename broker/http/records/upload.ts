@@ -5,7 +5,6 @@
  * append, or because the broker stops. What is said about it to the client is `upload-reply.ts`.
  */
 
-import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { SpoolError, spoolErrorFrom } from '../../../client/api/errors.ts'
 import type { Timer } from '../../../storage/clock.ts'
@@ -13,10 +12,10 @@ import type { BrokerSettings } from '../../config.ts'
 import type { BrokerContext } from '../../context.ts'
 import { BodyDeadline } from '../limits/body-deadline.ts'
 import type { ByteBudget } from '../limits/byte-budget.ts'
-import { JsonError } from './json-reader.ts'
 import { JsonRecords } from './json-record.ts'
 import { LineRecords } from './line-record.ts'
 import { LineSplitter } from './line-splitter.ts'
+import { type LineRefusal, lineTooLong, readJsonLine, refusalOf } from './ndjson-line.ts'
 import type { ProducePlan } from './produce-plan.ts'
 import { type ProducedRecord, REFUSALS_LISTED_MAX, RecordRefusal } from './produced-record.ts'
 import { RecordRules } from './record-rules.ts'
@@ -27,10 +26,8 @@ const HELD_BYTES_MAX = 8 * 1024 * 1024
 /** How soon to look again whether the broker has room for more bytes of uploads. */
 const RETRY_MS = 20
 
-export interface UploadRefusal {
+export interface UploadRefusal extends LineRefusal {
   readonly line: number
-  readonly code: SpoolError['code']
-  readonly detail: string
 }
 
 /** How an upload stands. */
@@ -163,7 +160,7 @@ export class Upload {
     const line = ++this.#lines
     const { bytes, start, end, isTooLong } = this.#splitter
     try {
-      if (isTooLong) throw tooLong(this.#rules.batchBytesMax)
+      if (isTooLong) throw lineTooLong(this.#rules.batchBytesMax)
       const record = this.#readLine(bytes, start, end)
       if (record === undefined) return
       const key = this.#plan.key ?? record.key
@@ -180,10 +177,9 @@ export class Upload {
   #readLine(bytes: Buffer, start: number, end: number): ProducedRecord | undefined {
     const records = this.#records
     if (records instanceof LineRecords) return records.read(bytes, start, end)
-    if (isBlank(bytes, start, end)) return undefined
-    if (!isUtf8(bytes.subarray(start, end))) throw new JsonError('bytes that are not UTF-8', 0)
-    const record = records.readOne(bytes, start, end)
-    if (this.#plan.key !== null && record.key !== null && !record.key.equals(this.#plan.key)) {
+    const record = readJsonLine(records, bytes, start, end)
+    const { key } = this.#plan
+    if (key !== null && record?.key?.equals(key) === false) {
       throw new RecordRefusal(
         'INVALID_RECORD',
         'the record has another key than the request (key=)',
@@ -193,15 +189,13 @@ export class Upload {
   }
 
   #refuse(line: number, error: unknown): void {
-    if (error instanceof JsonError) {
-      this.#addRefusal({ line, code: 'INVALID_REQUEST', detail: `not JSON: ${error.message}` })
-    } else if (error instanceof RecordRefusal) {
-      this.#addRefusal({ line, code: error.code, detail: error.message })
-    } else {
+    const refusal = refusalOf(error)
+    if (refusal === undefined) {
       // A defect of ours: it ends this upload, not the process that an event's handler would take down.
       this.#finish({ kind: 'failed', error: spoolErrorFrom(error) })
       return
     }
+    this.#addRefusal({ line, ...refusal })
     if (!this.#plan.skipsErrors) this.#finish({ kind: 'stopped' })
   }
 
@@ -267,17 +261,6 @@ export class Upload {
       this.#end = { kind: 'failed', error: timedOut(this.#plan.timeoutMs) }
     }
   }
-}
-
-function isBlank(bytes: Buffer, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) {
-    if (bytes[at] !== 0x20 && bytes[at] !== 0x09 && bytes[at] !== 0x0d) return false
-  }
-  return true
-}
-
-function tooLong(bytesMax: number): RecordRefusal {
-  return new RecordRefusal('MESSAGE_TOO_LARGE', `the line exceeds max.message.bytes ${bytesMax}`)
 }
 
 function cutOff(): SpoolError {

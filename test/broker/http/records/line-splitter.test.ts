@@ -6,8 +6,13 @@ import { LineSplitter } from '../../../../broker/http/records/line-splitter.ts'
 
 const TOO_LONG = Symbol('too long')
 
-function split(chunks: readonly Buffer[], lineBytesMax = 1_000, endsProperly = true) {
-  const splitter = new LineSplitter(lineBytesMax)
+function split(
+  chunks: readonly Buffer[],
+  lineBytesMax = 1_000,
+  endsProperly = true,
+  delimiter = '\n',
+) {
+  const splitter = new LineSplitter(lineBytesMax, Buffer.from(delimiter))
   const lines: (string | typeof TOO_LONG)[] = []
   const take = () =>
     lines.push(
@@ -18,7 +23,7 @@ function split(chunks: readonly Buffer[], lineBytesMax = 1_000, endsProperly = t
   for (const chunk of chunks) {
     splitter.push(chunk)
     while (splitter.next()) take()
-    expect(splitter.heldBytes).toBeLessThanOrEqual(lineBytesMax + 1)
+    expect(splitter.heldBytes).toBeLessThanOrEqual(lineBytesMax + delimiter.length)
   }
   if (endsProperly && splitter.finish()) take()
   return lines
@@ -71,6 +76,51 @@ describe('lines', () => {
     const chunks = [Buffer.from('one\ntw'), Buffer.from('o')]
     expect(split(chunks)).toEqual(['one', 'two'])
     expect(split(chunks, 1_000, false)).toEqual(['one'])
+  })
+
+  it('may end with any other delimiter, wherever a chunk cuts it, and a CR is then a byte like others', () => {
+    const unit = fc.constantFrom('a', 'b', '\n', '\r', '\0')
+    fc.assert(
+      fc.property(
+        fc.string({ unit, maxLength: 60 }),
+        fc.constantFrom('\0', '\r\n', 'ab', 'aab', '\n\n'),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        fc.integer({ min: 1, max: 40 }),
+        (whole, delimiter, places, limit) => {
+          const lines = whole.split(delimiter)
+          const last = lines.pop()!
+          const expected = last === '' ? lines : [...lines, last]
+          expect(split(cut(whole, places), limit, true, delimiter)).toEqual(
+            expected.map((line) => (line.length > limit ? TOO_LONG : line)),
+          )
+        },
+      ),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it('tell where the last one that has ended ends, among all bytes', () => {
+    fc.assert(
+      fc.property(
+        text,
+        fc.constantFrom('\n', 'ab'),
+        fc.array(fc.nat(), { maxLength: 8 }),
+        (whole, delimiter, places) => {
+          const splitter = new LineSplitter(3, Buffer.from(delimiter))
+          let at = 0
+          for (const chunk of cut(whole, places)) {
+            splitter.push(chunk)
+            at += chunk.length
+            while (splitter.next()) {}
+            const found = whole.slice(0, at).split(delimiter)
+            expect(splitter.position).toBe(at - found.at(-1)!.length)
+          }
+          splitter.finish()
+          expect(splitter.position).toBe(whole.length)
+        },
+      ),
+      { numRuns: 2_000 },
+    )
   })
 
   it('may be empty', () => {

@@ -1,0 +1,117 @@
+/**
+ * What is said of an upload: the document of `--json`, the sentence when it is done, how far it got when
+ * it is not, and the command that goes on from there. Makes text; prints nothing.
+ */
+
+import { toProblem } from '../../client/api/errors.ts'
+import { SpoolError } from '../../client/index.ts'
+import { counted, countForPeople } from '../numbers.ts'
+import type { Acknowledged, PartitionTotals } from './acknowledged.ts'
+import type { RefusedLine } from './line-upload.ts'
+
+/** What became of it. */
+export interface UploadResult {
+  readonly topic: string
+  /** As they were typed; none: stdin. */
+  readonly files: readonly string[]
+  readonly acknowledged: Acknowledged
+  readonly refusals: readonly RefusedLine[]
+  /** Records given to the producer: some may not be acknowledged. */
+  readonly records: number
+  readonly refused: number
+  readonly hasOffsets: boolean
+  readonly elapsedMs: number
+}
+
+/** What `--json` prints: the members are those of the HTTP interface where it has them. */
+export function reportDocument(result: UploadResult): Readonly<Record<string, unknown>> {
+  const { acknowledged, files, hasOffsets } = result
+  const { place } = acknowledged.reached
+  const file = files[place.file]
+  return {
+    topic: result.topic,
+    lines: place.lines,
+    appended: acknowledged.count,
+    refused: result.refused,
+    resumeAtLine: place.lines + 1,
+    ...(file === undefined || files.length < 2 ? {} : { resumeAt: { file, line: place.line + 1 } }),
+    ...(hasOffsets
+      ? { durability: acknowledged.durability, partitions: acknowledged.totals() }
+      : {}),
+    errors: result.refusals,
+    elapsedMs: Math.round(result.elapsedMs),
+  }
+}
+
+/** Below this a rate is chance. */
+const RATED_MS_MIN = 1_000
+
+/** `1,813,022 records to access in 2.1 s, 863,000 a second`, or where the one record is. */
+export function doneSentence(result: UploadResult): string {
+  const { topic, elapsedMs, acknowledged, refused } = result
+  const { count } = acknowledged
+  const totals = acknowledged.totals()
+  const parts = [`${counted(count, 'record')} to ${topic}${placeOfOne(topic, count, totals)}`]
+  if (elapsedMs >= RATED_MS_MIN) {
+    const rate = countForPeople(roundedRate(count, elapsedMs))
+    parts[0] += ` in ${secondsForPeople(elapsedMs)}, ${rate} a second`
+  }
+  if (refused > 0) parts.push(`${counted(refused, 'line')} refused`)
+  return parts.join('; ')
+}
+
+function placeOfOne(topic: string, count: number, totals: readonly PartitionTotals[]): string {
+  const [first] = totals
+  return count === 1 && first !== undefined
+    ? `: ${topic}/${first.partition}/${first.firstOffset}`
+    : ''
+}
+
+/** How far it got. */
+export function reachedSentence({ acknowledged, files, records }: UploadResult): string {
+  const { place } = acknowledged.reached
+  const file = files[place.file]
+  const upTo =
+    place.lines === 0
+      ? 'nothing was acknowledged'
+      : `acknowledged: ${counted(acknowledged.count, 'record')}, up to line ${countForPeople(place.line)}${file === undefined ? '' : ` of ${file}`}`
+  return records > place.records
+    ? `${upTo}; ${counted(records - place.records, 'record')} after that may or may not be there`
+    : upTo
+}
+
+/** `access.ndjson:12`, as compilers say it. */
+function whereOf({ file, line }: RefusedLine): string {
+  if (file === undefined) return `line ${line}`
+  return line === undefined ? file : `${file}:${line}`
+}
+
+/** A line that can not be taken, for people. */
+export function refusalSentence(refused: RefusedLine): string {
+  return `spool produce: ${whereOf(refused)}: ${refused.detail}`
+}
+
+/** The same for programs. */
+export function refusalDocument(refused: RefusedLine): Readonly<Record<string, unknown>> {
+  const { file, line, code, detail } = refused
+  const problem = toProblem(new SpoolError(code, detail, { outcome: 'refused' }))
+  // JSON leaves out what is undefined.
+  return { verb: 'produce', ...problem, file, line }
+}
+
+/** Two digits that mean something. */
+function roundedRate(count: number, ms: number): number {
+  const rate = (count / ms) * 1_000
+  const unit = 10 ** Math.max(0, Math.floor(Math.log10(rate || 1)) - 2)
+  return Math.round(rate / unit) * unit
+}
+
+/** `2.1 s`, `40 s`, `3 min 20 s`, `2 h 5 min`. */
+export function secondsForPeople(ms: number): string {
+  const seconds = ms / 1_000
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
+  const whole = Math.round(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
+}
