@@ -35,7 +35,22 @@ export interface MetricSources {
   connections(): number
   queuedBytes(): number
   waitingRequests(): number
+  streams(): StreamFigures
   isReady(): boolean
+}
+
+/** What streams did since the start, and hold now. */
+export interface StreamFigures {
+  /** Streams under way. */
+  readonly count: number
+  /** Readings of tails that they share. */
+  readonly feeds: number
+  readonly heldBytes: number
+  readonly totals: {
+    readonly batchesRead: number
+    readonly recordsSent: number
+    readonly stalled: number
+  }
 }
 
 /** One finished request. */
@@ -150,6 +165,21 @@ export class BrokerMetrics {
       'Bytes of batches appended.',
       () => sources.appended().bytes,
     )
+    total(
+      'spool_stream_read_batches_total',
+      'Batches read from logs for streams: once for all readers at a tail.',
+      () => sources.streams().totals.batchesRead,
+    )
+    total(
+      'spool_stream_sent_records_total',
+      'Records handed to streams.',
+      () => sources.streams().totals.recordsSent,
+    )
+    total(
+      'spool_stream_stalled_total',
+      'Streams cut because their readers took nothing.',
+      () => sources.streams().totals.stalled,
+    )
   }
 
   #addGauges(sources: MetricSources): void {
@@ -166,6 +196,17 @@ export class BrokerMetrics {
     gauge('spool_connections', 'Open connections.', () => sources.connections())
     gauge('spool_queued_bytes', 'Bytes of request bodies held.', () => sources.queuedBytes())
     gauge('spool_waiting_requests', 'Requests waiting.', () => sources.waitingRequests())
+    gauge('spool_streams', 'Streams under way.', () => sources.streams().count)
+    gauge(
+      'spool_stream_feeds',
+      'Readings of tails that streams share.',
+      () => sources.streams().feeds,
+    )
+    gauge(
+      'spool_stream_bytes',
+      'Bytes of records held for streams.',
+      () => sources.streams().heldBytes,
+    )
     gauge('spool_ready', '1 once the logs are recovered.', () => Number(sources.isReady()))
     this.#addTopicGauges(sources)
   }

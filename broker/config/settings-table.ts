@@ -183,6 +183,16 @@ export const BROKER_SETTINGS: {
     max: DAY_MS,
     sentence: 'How long an idle connection is kept open for its next request.',
   },
+  streamBytesMax: {
+    kind: 'number',
+    key: 'stream.max.bytes',
+    unit: 'bytes',
+    default: 256 * MIB,
+    min: 4 * MIB,
+    max: 64 * GIB,
+    sentence:
+      'Bytes of records that all streams together hold in memory; beyond it they wait for each other.',
+  },
   streamStalledMsMax: {
     kind: 'number',
     key: 'stream.stalled.ms.max',

@@ -28,6 +28,7 @@ export interface BrokerSettings {
   readonly httpIdleMsMax: number
   readonly httpRequestMsMax: number
   readonly httpKeepAliveMsMax: number
+  readonly streamBytesMax: number
   readonly streamStalledMsMax: number
 
   readonly numPartitions: number

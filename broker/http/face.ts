@@ -8,6 +8,7 @@ import type { BrokerMetrics } from '../metrics.ts'
 import type { ByteBudget } from './limits/byte-budget.ts'
 import type { RateLimitedLog } from './limits/rate-limited-log.ts'
 import type { Slots } from './limits/slots.ts'
+import type { Streams } from './streams/streams.ts'
 
 export interface HttpFace {
   readonly metrics: BrokerMetrics
@@ -15,6 +16,7 @@ export interface HttpFace {
   readonly queuedBytes: ByteBudget
   /** Requests that wait for records, and streams (`waiting.requests.max`). */
   readonly waiting: Slots
+  readonly streams: Streams
   /** Warnings about clients, at most a few a second. */
   readonly warnings: RateLimitedLog
   /** Aborted when the broker begins to stop: streams end, long polls answer what they have. */

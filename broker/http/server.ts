@@ -26,6 +26,7 @@ import { createNodeServer } from './node-server.ts'
 import { UnknownPaths } from './not-found.ts'
 import { registerRoutes } from './route-list.ts'
 import { Guard } from './security/guard.ts'
+import { Streams } from './streams/streams.ts'
 
 /** Topic names of 249 characters, each percent-encoded. */
 const PATH_PARAMETER_CHARACTERS_MAX = 249 * 3
@@ -51,11 +52,15 @@ class HttpServer implements Listener {
     const { settings } = context
     const queuedBytes = new ByteBudget(settings.queuedBytesMax, 'queued.max.bytes')
     const waiting = new Slots(settings.waitingRequestsMax, 'waiting.requests.max')
+    const warnings = new RateLimitedLog(context.logger, context.clock)
+    const closing = this.#closing.signal
+    const streams = createStreams(context, { slots: waiting, warnings, closing })
     this.#face = {
       queuedBytes,
       waiting,
-      closing: this.#closing.signal,
-      warnings: new RateLimitedLog(context.logger, context.clock),
+      streams,
+      closing,
+      warnings,
       metrics: new BrokerMetrics({
         partitions: () => (context.isReady() ? context.replicas.partitions() : []),
         appended: () => (context.isReady() ? context.replicas.appended : NOTHING_APPENDED),
@@ -63,6 +68,7 @@ class HttpServer implements Listener {
         queuedBytes: () => queuedBytes.heldBytes,
         waitingRequests: () =>
           waiting.used + (context.isReady() ? context.replicas.purgatory.waiting : 0),
+        streams: () => streams,
         isReady: () => context.isReady(),
       }),
     }
@@ -237,6 +243,24 @@ class HttpServer implements Listener {
       ),
     )
   }
+}
+
+function createStreams(
+  { settings, clock, logger }: BrokerContext,
+  { slots, warnings, closing }: { slots: Slots; warnings: RateLimitedLog; closing: AbortSignal },
+): Streams {
+  const stalledMsMax = settings.streamStalledMsMax
+  return new Streams({
+    clock,
+    slots,
+    closing,
+    stalledMsMax,
+    bytesMax: settings.streamBytesMax,
+    maxDecompressedBytes: settings.decompressedBytesMax,
+    onStalled: () =>
+      warnings.warn({ stalledMsMax }, 'a stream was cut: its reader took no byte for so long'),
+    onDefect: (error) => logger.error({ error }, 'a stream failed'),
+  })
 }
 
 const NO_QUERY = Object.freeze({})

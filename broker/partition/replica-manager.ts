@@ -88,6 +88,11 @@ export class ReplicaManager {
     return Array.from({ length: count }, (_, number) => this.partition(topic, number))
   }
 
+  /** How many partitions a topic has; `undefined` when there is no such topic. */
+  partitionCount(topic: string): number | undefined {
+    return this.#topics.get(topic)?.length
+  }
+
   /** Every partition that is served, for describing and counting. */
   *partitions(): Generator<Partition> {
     for (const partitions of this.#topics.values()) {

@@ -1,9 +1,11 @@
 /**
- * What a reading request asks for, checked: where it begins and ends, how much, which records, how they
- * look. What that means in the partitions is looked up by `read-places.ts`.
+ * What a request for a page asks for, checked: where it begins and ends, how much, which records, how they
+ * look. What that means in the partitions is looked up by `read-places.ts`; what a stream asks for beside
+ * its places is `../streams/plan.ts`.
  */
 
 import { SpoolError } from '../../../client/api/errors.ts'
+import { NDJSON_TYPE } from '../../../client/api/media-types.ts'
 import { type Position, parsePosition } from '../../../client/api/positions.ts'
 import type { QueryOf } from '../../../client/api/route.ts'
 import type { ROUTES } from '../../../client/api/routes.ts'
@@ -22,7 +24,7 @@ export type ReadQuery = QueryOf<typeof ROUTES.readPartition>
 export interface ReadPlan extends PlacesWanted {
   /** Records, counted after filtering. */
   readonly limit: number
-  /** Pages: decompressed bytes to look at. */
+  /** Decompressed bytes to look at. */
   readonly maxBytes: number
   readonly waitMs: number
   readonly filter: RecordFilter | undefined
@@ -32,47 +34,35 @@ export interface ReadPlan extends PlacesWanted {
 const EARLIEST: Position = { kind: 'earliest' }
 
 /**
- * The plan of a page, or of a stream to the end of what there is. `lastEventId` is the header of that
- * name, which beats `cursor`. Throws SpoolError.
+ * The plan of a page. `lastEventId` is the header of that name, which beats `cursor`. Throws SpoolError.
  */
-export function readPlan(
-  query: ReadQuery,
-  isStream: boolean,
-  lastEventId: string | undefined,
-): ReadPlan {
-  refuseLater(query)
-  if (isStream && query.maxBytes !== undefined) {
-    throw invalid('maxBytes', 'is for pages; a stream has limit')
+export function pagePlan(query: ReadQuery, lastEventId: string | undefined): ReadPlan {
+  for (const name of ['follow', 'control'] as const) {
+    if (query[name] === true) {
+      throw invalid(name, `is for streams: ask with Accept: ${NDJSON_TYPE}; a page has waitMs`)
+    }
   }
-  if (!isStream && (query.limit ?? 0) > PAGE_LIMIT_MAX) {
+  if ((query.limit ?? 0) > PAGE_LIMIT_MAX) {
     throw invalid('limit', `is ${query.limit}; a page holds from 1 to ${PAGE_LIMIT_MAX} records`)
   }
   return {
-    from: query.from === undefined ? EARLIEST : parsePosition(query.from, 'query parameter from'),
-    until:
-      query.until === undefined ? undefined : parsePosition(query.until, 'query parameter until'),
-    cursor: cursorOf(query, lastEventId),
-    limit: query.limit ?? (isStream ? Number.POSITIVE_INFINITY : PAGE_LIMIT_DEFAULT),
+    ...placesWanted(query, lastEventId),
+    limit: query.limit ?? PAGE_LIMIT_DEFAULT,
     maxBytes: query.maxBytes ?? PAGE_BYTES_DEFAULT,
     waitMs: query.waitMs ?? 0,
-    outOfRange: query.outOfRange,
     filter: recordFilter(query),
     as: query.as ?? 'auto',
   }
 }
 
-/** What the contract has and this broker has not yet: said, rather than ignored. */
-function refuseLater(query: ReadQuery): void {
-  for (const name of ['follow', 'control'] as const) {
-    const value = query[name]
-    if (value === undefined || value === false) continue
-    throw new SpoolError(
-      'NOT_IMPLEMENTED',
-      `${name}= is not served by this version of the broker`,
-      {
-        extensions: { field: name },
-      },
-    )
+/** Where a page or a stream begins and ends, as the request says it. Throws SpoolError. */
+export function placesWanted(query: ReadQuery, lastEventId: string | undefined): PlacesWanted {
+  const { from, until, outOfRange } = query
+  return {
+    from: from === undefined ? EARLIEST : parsePosition(from, 'query parameter from'),
+    until: until === undefined ? undefined : parsePosition(until, 'query parameter until'),
+    cursor: cursorOf(query, lastEventId),
+    outOfRange,
   }
 }
 

@@ -87,6 +87,11 @@ export class RecordScan {
     return false
   }
 
+  /** True while a batch that was read already waits for its turn. */
+  get hasMoreOfPiece(): boolean {
+    return this.#at < this.#piece.length
+  }
+
   /** The next record of the batch that passes the filter, before `upTo`; `undefined` after the last. */
   nextRecord(upTo: number): RecordCursor | undefined {
     const cursor = this.#cursor

@@ -21,6 +21,7 @@ import {
   ProducedRecords,
   ProduceReply,
   ReadRecord,
+  StreamControl,
   TIMEOUT_MS_DEFAULT,
   TIMEOUT_MS_MAX,
   TopicPage,
@@ -76,9 +77,14 @@ const READ_QUERY = {
   key: Text('Only records with this key.'),
   header: Text('Only records with this header: name:value.'),
   contains: Text('Only records whose value contains this text.'),
-  follow: Type.Optional(Type.Boolean({ description: 'NDJSON: go on past the end.' })),
+  follow: Type.Optional(
+    Type.Boolean({
+      description:
+        'NDJSON: go on past the end, with control lines, until `until` or `limit` if one is given. An event stream always does.',
+    }),
+  ),
   control: Type.Optional(
-    Type.Boolean({ description: 'NDJSON: with control lines, also where the stream ends.' }),
+    Type.Boolean({ description: 'NDJSON: control lines also in a stream that ends.' }),
   ),
   cursor: Type.Optional(
     Type.String({
@@ -91,8 +97,22 @@ const READ_QUERY = {
 }
 
 const STREAMS = {
-  [NDJSON_TYPE]: ReadRecord,
-  [EVENT_STREAM_TYPE]: Type.String(),
+  [NDJSON_TYPE]: Type.Union([ReadRecord, StreamControl], {
+    description: 'A line each; control lines only with follow=true or control=true.',
+  }),
+  [EVENT_STREAM_TYPE]: Type.String({
+    description:
+      'Records as events without a name; `checkpoint`, `problem` and `end` are control events.',
+  }),
+}
+
+const READ_HEADERS = { 'last-event-id': 'Where a stream was cut; beats cursor and from.' }
+
+const READ_DESCRIPTION =
+  'A page (JSON, MessagePack) by default. `Accept: application/x-ndjson` streams the records up to the end of the moment it began, and no more: it ends cleanly when it is complete, and is cut when it is not. With `follow=true` it goes on, and with that or `control=true` lines without `offset` are control lines: `{"checkpoint": cursor}` (also every 10 s), `{"problem": …}`, `{"end": {cursor, reason}}`. `Accept: text/event-stream` always goes on, until `until` or `limit` if one is given.'
+
+const READ_RESPONSES = {
+  204: { description: 'The Last-Event-ID is that of an `end` event: there is nothing more.' },
 }
 
 export const RECORD_ROUTES = {
@@ -174,15 +194,17 @@ export const RECORD_ROUTES = {
     operationId: 'readPartition',
     tag: 'Consume',
     summary: 'Read one partition: a page or a stream',
+    description: `${READ_DESCRIPTION} The id of each event is the cursor after it.`,
     params: { topic: TopicName, partition: PartitionNumber },
     query: READ_QUERY,
-    headers: { 'last-event-id': 'Where a stream was cut; beats cursor and from.' },
+    headers: READ_HEADERS,
     responses: {
       200: {
         description: 'A page, or a stream by Accept.',
         content: { [JSON_TYPE]: PartitionPage, ...STREAMS, [MSGPACK_TYPE]: PartitionPage },
         headers: { Link: 'rel="next": the next page.' },
       },
+      ...READ_RESPONSES,
     },
   }),
   readTopic: defineRoute({
@@ -191,17 +213,17 @@ export const RECORD_ROUTES = {
     operationId: 'readTopic',
     tag: 'Consume',
     summary: 'Read all partitions: a page or a stream',
-    description:
-      'No order between partitions, and none is starved. Over several partitions a position is no offset: earliest, latest, the last N of each, a time, or a cursor. Partitions added later are read from their beginning; a topic made anew is 410.',
+    description: `No order between partitions, and none is starved. Over several partitions a position is no offset: earliest, latest, the last N of each, a time, or a cursor. Partitions added later are read from their beginning; a topic made anew is 410. ${READ_DESCRIPTION} Over several partitions an event has no id; an id alone comes after each chunk of records and every second: records since the last id come again after a reconnect.`,
     params: { topic: TopicName },
     query: READ_QUERY,
-    headers: { 'last-event-id': 'Where a stream was cut; beats cursor and from.' },
+    headers: READ_HEADERS,
     responses: {
       200: {
         description: 'A page, or a stream by Accept.',
         content: { [JSON_TYPE]: TopicPage, ...STREAMS, [MSGPACK_TYPE]: TopicPage },
         headers: { Link: 'rel="next": the next page.' },
       },
+      ...READ_RESPONSES,
     },
     otherMethods: { PUT: USE_POST },
   }),

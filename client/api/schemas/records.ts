@@ -6,6 +6,7 @@
 import type { Static } from '@sinclair/typebox'
 import { strictObject } from '../route.ts'
 import { Type } from '../schema.ts'
+import { Problem } from './problem.ts'
 import { Durability, ErrorName, Offset, PartitionNumber, Timestamp, TopicName } from './scalars.ts'
 
 /** Records in one page, at most and by default. */
@@ -127,6 +128,28 @@ export const ReadRecord = strictObject({
   value: Type.Any({ description: 'By as=: embedded JSON, text, {"base64": …} or null.' }),
   headers: Type.Array(Header),
 })
+
+/** A line of a stream that is no record. */
+export const StreamControl = Type.Union([
+  strictObject({
+    checkpoint: Type.String({
+      maxLength: CURSOR_CHARACTERS_MAX,
+      description: 'Where the reader is; at the beginning, and at least every 10 s.',
+    }),
+  }),
+  strictObject({ problem: Problem }, { description: 'What went wrong: the stream is over.' }),
+  strictObject({
+    end: strictObject({
+      cursor: Type.String({ maxLength: CURSOR_CHARACTERS_MAX }),
+      reason: Type.Union([
+        Type.Literal('limit'),
+        Type.Literal('until'),
+        Type.Literal('latest'),
+        Type.Literal('stopping'),
+      ]),
+    }),
+  }),
+])
 
 export const PartitionPage = strictObject({
   records: Type.Array(ReadRecord),

@@ -14,8 +14,6 @@ beforeAll(async () => {
 })
 afterAll(() => broker[Symbol.asyncDispose]())
 
-const NDJSON = { accept: 'application/x-ndjson' }
-
 interface Shown {
   readonly offset: number
   readonly value: unknown
@@ -189,14 +187,11 @@ describe('a page', () => {
     expect((await topic.read(`?topicId=${other}`)).status).toBe(410)
   })
 
-  test.each([
-    ['?follow=true', NDJSON],
-    ['', { accept: 'text/event-stream' }],
-  ])('what this version does not serve yet is said (%s)', async (query, headers) => {
+  test.each(['follow=true', 'control=true'])('%s is for streams', async (query) => {
     const topic = await numbered(1)
-    const reply = await topic.read(query, { headers: headers as Record<string, string> })
-    expect(reply.status).toBe(501)
-    expect(reply.json.code).toBe('NOT_IMPLEMENTED')
+    const reply = await topic.read(`?${query}`)
+    expect([reply.status, reply.json.code]).toEqual([400, 'INVALID_REQUEST'])
+    expect(reply.json.detail).toContain('application/x-ndjson')
   })
 
   test('in MessagePack has the bytes themselves', async () => {
@@ -267,73 +262,6 @@ describe('waiting', () => {
     await expect.poll(() => other.context.replicas.partition(topic.name, 0).waiters).toBe(1)
     await other.stop()
     expect((await waiting).json.records).toEqual([])
-  })
-})
-
-describe('NDJSON', () => {
-  const lines = (text: string) =>
-    text
-      .split('\n')
-      .filter((line) => line !== '')
-      .map((line) => JSON.parse(line))
-
-  test('streams every record there is, one a line, and ends', async () => {
-    const topic = await numbered(1_200, 100)
-    const reply = await topic.read('', { headers: NDJSON })
-    expect(reply.headers['content-type']).toBe('application/x-ndjson')
-    expect(offsets(lines(reply.text))).toEqual([...Array(1_200).keys()])
-  })
-
-  test('has limit, positions and filters', async () => {
-    const topic = await numbered(50)
-    const read = async (query: string) =>
-      offsets(lines((await topic.read(query, { headers: NDJSON })).text))
-    expect(await read('?limit=3&from=20')).toEqual([20, 21, 22])
-    expect(await read('?key=k1&until=10')).toEqual([1, 4, 7])
-    expect(await read('?from=latest')).toEqual([])
-    expect((await topic.read('?maxBytes=5', { headers: NDJSON })).status).toBe(400)
-    expect((await topic.read('?from=500', { headers: NDJSON })).status).toBe(416)
-  })
-
-  test('keeps a value with line breaks on one line', async () => {
-    const topic = await TestTopic.create(broker)
-    await topic.produce('{"value":{"a":\n[1,\r\n2]}}')
-    const { text } = await topic.read('', { headers: NDJSON })
-    expect(text.trimEnd().split('\n')).toHaveLength(1)
-    expect(JSON.parse(text).value).toEqual({ a: [1, 2] })
-  })
-
-  test('does not run ahead of a reader that does not read, and cuts it', async () => {
-    const topic = await TestTopic.create(broker)
-    const big = 'x'.repeat(500_000)
-    for (let i = 0; i < 40; i++) await topic.produce({ value: big })
-    const before = process.memoryUsage().rss
-    const socket = createConnection({ port: broker.port, host: '127.0.0.1' })
-    socket.pause()
-    socket.on('error', () => {})
-    socket.write(
-      `GET /v1/topics/${topic.name}/partitions/0/records HTTP/1.1\r\nHost: localhost\r\nAccept: application/x-ndjson\r\n\r\n`,
-    )
-    await delay(300)
-    expect(process.memoryUsage().rss - before).toBeLessThan(64 * 1024 * 1024)
-    const waiting = () =>
-      fetch(`${broker.url}/metrics`)
-        .then((reply) => reply.text())
-        .then((text) => Number(/waiting_requests\S* (\d+)\n/.exec(text)?.[1]))
-    expect(await waiting()).toBe(1)
-    await expect.poll(waiting, { timeout: 5_000 }).toBe(0)
-    socket.destroy()
-  })
-
-  test('is aborted, not ended, where a record can not be shown as asked', async () => {
-    const topic = await TestTopic.create(broker)
-    await topic.produce({ records: [{ value: { a: 1 } }, { value: 'not json' }] })
-    await expect(topic.read('?as=json', { headers: NDJSON })).rejects.toThrow()
-    const page = await topic.read('?as=json')
-    expect(page.json).toMatchObject({ records: [{ value: { a: 1 } }], nextOffset: 1 })
-    const stuck = await topic.read('?as=json&from=1')
-    expect(stuck.status).toBe(422)
-    expect(stuck.json).toMatchObject({ code: 'INVALID_RECORD', offset: 1 })
   })
 })
 

@@ -1,0 +1,331 @@
+/**
+ * One reader's stream over one partition or all of a topic: takes from its places in turn, writes to its
+ * outlet, and ends. Everything happens in one loop, which waits while the reader is slow and while there is
+ * nothing new, and holds nothing meanwhile but what the reader has not taken. Where records come from is
+ * `place.ts`, what the reader is told beside them `telling.ts`, what the request asked for `plan.ts`.
+ *
+ *     turn ── a chunk of the first place that may have one ──► outlet ─► that place goes to the back
+ *       │ a place has nothing: it leaves the row until it is woken
+ *       │ the row is empty: tell where the reader is if it must know, then wait
+ *       │ all are done, or `limit` is reached: end
+ *       └ trouble: problem, and the end of the connection
+ */
+
+import { spoolErrorFrom } from '../../../client/api/errors.ts'
+import type { Clock } from '../../../storage/clock.ts'
+import { encodeCursor } from '../records/cursor.ts'
+import { placeOutOfRange } from '../records/read-places.ts'
+import type { Chunk, Part } from './chunk.ts'
+import type { EndReason } from './format.ts'
+import { isBusy, noRoom, type StreamMemory } from './memory.ts'
+import type { Outlet } from './outlet.ts'
+import type { Place } from './place.ts'
+import type { StreamPlan } from './plan.ts'
+import { Telling } from './telling.ts'
+import type { StreamTotals } from './totals.ts'
+
+/** Where a stream's places come from (`stream-places.ts`). */
+export interface PlaceSource {
+  readonly topicId: string
+  /** By rising partition. */
+  readonly places: readonly Place[]
+  /** The time that is the end, where it lies ahead (wall clock). */
+  readonly untilMs: number | undefined
+  /** The offset at which it ends the reading of that place, once it has come. */
+  endOf(place: Place): Promise<number>
+  /** True when the topic does not have just these partitions any more. */
+  isGrown(): boolean
+  /** Adds the places of the partitions that came since to `places`; throws SpoolError when the topic is gone. */
+  grow(): readonly Place[]
+}
+
+export interface StreamOptions {
+  readonly plan: StreamPlan
+  readonly source: PlaceSource
+  readonly memory: StreamMemory
+  readonly totals: StreamTotals
+  readonly clock: Clock
+  /** How long it may wait for memory before it gives up. */
+  readonly busyMsMax: number
+}
+
+/** How long a stream waits for memory before it looks what else is to be done. */
+const ROOM_MS = 1_000
+
+/** What a stream begins with. */
+export interface FirstPart {
+  readonly place: Place
+  readonly chunk: Chunk
+}
+
+export class RecordStream {
+  readonly #options: StreamOptions
+  /** Places that may have something to give, in their order. */
+  readonly #row = new Set<Place>()
+  /** Those that are not done. */
+  readonly #undone = new Set<Place>()
+  readonly #gone = new AbortController()
+  #outlet: Outlet | undefined
+  #telling: Telling | undefined
+  /** Records still wanted. */
+  #left: number
+  #resume: (() => void) | undefined
+  #isWoken = false
+  #isStopping = false
+  #isGrowthDue = false
+  /** The time that is the end, until it has come. */
+  #untilMs: number | undefined
+  #busySinceMs: number | undefined
+  #wasFull = false
+
+  constructor(options: StreamOptions) {
+    this.#options = options
+    this.#left = options.plan.limit
+    this.#untilMs = options.source.untilMs
+    this.#add(this.#places)
+  }
+
+  get #places(): readonly Place[] {
+    return this.#options.source.places
+  }
+
+  /**
+   * Reads the first records, so that what is wrong with them can be said before the stream begins. Throws
+   * SpoolError.
+   */
+  async begin(): Promise<FirstPart | undefined> {
+    // Whether the places of so many partitions can be told.
+    if (this.#options.plan.hasControl) this.#cursor(false)
+    const place = this.#next()
+    if (place === undefined) return undefined
+    const chunk = await this.#readOf(place)
+    return chunk && { place, chunk }
+  }
+
+  /**
+   * Streams until the end, which is the client's, the broker's, or that of what was asked for. Never rejects;
+   * resolves with what went wrong, if anything did.
+   */
+  async run(outlet: Outlet, first: FirstPart | undefined): Promise<unknown> {
+    const { plan, clock } = this.#options
+    const telling = new Telling({
+      outlet,
+      format: plan.format,
+      hasControl: plan.hasControl,
+      tellsAfterChunks: () => plan.isEvents && this.#places.length > 1,
+      cursor: (isEnd) => this.#cursor(isEnd),
+      clock,
+    })
+    this.#outlet = outlet
+    this.#telling = telling
+    let failure: unknown
+    try {
+      telling.open()
+      if (first !== undefined) this.#give(first.place, first.chunk)
+      const reason = await this.#deliver(outlet, telling)
+      if (reason !== undefined) await telling.end(reason)
+    } catch (error) {
+      failure = error
+      await telling.fail(spoolErrorFrom(error)).catch(() => outlet.abort())
+    } finally {
+      this.close()
+    }
+    return failure
+  }
+
+  /** Lets go of everything; safe to repeat. */
+  close(): void {
+    this.#gone.abort()
+    for (const place of this.#places) place.close()
+  }
+
+  /** Something may have changed: a place has more, the client took something, or is gone. */
+  wake(): void {
+    if (this.#outlet?.isGone) this.#gone.abort()
+    const resume = this.#resume
+    this.#resume = undefined
+    if (resume === undefined) this.#isWoken = true
+    else resume()
+  }
+
+  /** The broker stops. */
+  stop(): void {
+    this.#isStopping = true
+    this.#outlet?.hurry()
+    this.wake()
+  }
+
+  /** About once a second: what is due, is due now. */
+  tick(nowMs: number): void {
+    const outlet = this.#outlet
+    if (outlet === undefined || outlet.isGone) return
+    outlet.tick(nowMs)
+    if (outlet.isFull) {
+      // Whoever takes nothing for so long has nothing read ahead for it.
+      if (this.#wasFull) for (const place of this.#undone) place.rest()
+      this.#wasFull = true
+      return
+    }
+    this.#wasFull = false
+    this.#isGrowthDue = this.#options.source.isGrown()
+    if (this.#telling!.tick(nowMs) || this.#isUntilDue || this.#isGrowthDue) this.wake()
+  }
+
+  /** The loop. Resolves with why the stream is complete, or `undefined` when there is nobody to tell. */
+  async #deliver(outlet: Outlet, telling: Telling): Promise<EndReason | undefined> {
+    for (;;) {
+      if (outlet.isGone) return undefined
+      if (this.#isStopping) return 'stopping'
+      if (this.#left <= 0) return 'limit'
+      if (this.#isGrowthDue) this.#grow()
+      if (this.#isUntilDue) await this.#resolveUntil()
+      if (outlet.isFull) {
+        await this.#wait()
+        continue
+      }
+      const place = this.#next()
+      telling.say(place === undefined)
+      if (place !== undefined) {
+        if (!this.#takeFrom(place)) await this.#readFrom(place)
+      } else if (this.#undone.size === 0) return this.#reason
+      else await this.#wait()
+    }
+  }
+
+  #add(places: readonly Place[]): void {
+    for (const place of places) {
+      this.#row.add(place)
+      this.#undone.add(place)
+      place.onWake = () => {
+        this.#row.add(place)
+        this.wake()
+      }
+    }
+  }
+
+  /** The place whose turn it is. */
+  #next(): Place | undefined {
+    for (const place of this.#row) {
+      if (!place.isDone) return place
+      this.#row.delete(place)
+      this.#undone.delete(place)
+    }
+    return undefined
+  }
+
+  #toTheBack(place: Place): void {
+    if (this.#row.delete(place)) this.#row.add(place)
+  }
+
+  /** Gives what the place's feed has, if anything; false where the place must read by itself. */
+  #takeFrom(place: Place): boolean {
+    const part = place.take(this.#left)
+    if (part !== undefined) {
+      this.#write(place, part)
+      this.#toTheBack(place)
+    } else if (place.isBehind) return false
+    // The feed wakes it when there is more.
+    else this.#row.delete(place)
+    return true
+  }
+
+  async #readFrom(place: Place): Promise<void> {
+    const chunk = await this.#readOf(place)
+    // In the middle of a piece of the log it goes on with that, or it would be read twice.
+    if (!place.isInPiece) {
+      if (this.#undone.size > 1) place.rest()
+      this.#toTheBack(place)
+    }
+    if (chunk !== undefined) this.#give(place, chunk)
+    // Whoever does not read for itself has a turn too.
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+
+  /** Gives what a place read by itself. */
+  #give(place: Place, chunk: Chunk): void {
+    if (!this.#outlet?.isGone) {
+      this.#write(place, chunk.part(place.nextOffset, place.end, this.#left))
+    }
+    chunk.release()
+  }
+
+  #write(place: Place, part: Part): void {
+    const { recordCount, bytes, chunk } = part
+    if (recordCount > 0) this.#outlet!.write(bytes, chunk)
+    place.advance(part)
+    this.#left -= recordCount
+    this.#options.totals.recordsSent += recordCount
+    this.#telling!.moved(recordCount > 0 ? bytes.length : 0)
+  }
+
+  /** The next chunk that the place reads by itself; `undefined` also where there is no memory for it now. */
+  async #readOf(place: Place): Promise<Chunk | undefined> {
+    const { memory, plan } = this.#options
+    try {
+      if (!memory.hasRoomFor('history')) throw noRoom(memory)
+      const chunk = await place.read()
+      this.#busySinceMs = undefined
+      return chunk
+    } catch (error) {
+      if (isBusy(error)) await this.#waitForRoom(error)
+      else {
+        const from = placeOutOfRange(place.partition, spoolErrorFrom(error), plan.outOfRange)
+        place.restartAt(from)
+      }
+      return undefined
+    }
+  }
+
+  /** Waits a moment for memory. Throws `error` where the wait was too long, or the stream has not begun. */
+  async #waitForRoom(error: unknown): Promise<void> {
+    const { memory, clock, busyMsMax } = this.#options
+    const now = clock.monotonicMs()
+    this.#busySinceMs ??= now
+    if (this.#outlet === undefined || now - this.#busySinceMs >= busyMsMax) throw error
+    await memory.room('history', now + ROOM_MS, this.#gone.signal)
+  }
+
+  #grow(): void {
+    this.#isGrowthDue = false
+    this.#add(this.#options.source.grow())
+    // Those that were there may look different from now on.
+    for (const place of this.#undone) this.#row.add(place)
+  }
+
+  get #isUntilDue(): boolean {
+    return this.#untilMs !== undefined && this.#options.clock.now() >= this.#untilMs
+  }
+
+  /** The time that is the end has come: what it means is known now. */
+  async #resolveUntil(): Promise<void> {
+    this.#untilMs = undefined
+    for (const place of this.#undone) {
+      if (place.end !== Number.POSITIVE_INFINITY) continue
+      place.endAt(await this.#options.source.endOf(place))
+      this.#row.add(place)
+    }
+  }
+
+  get #reason(): EndReason {
+    return this.#places.every(({ nextOffset, until }) => nextOffset >= until) ? 'until' : 'latest'
+  }
+
+  #wait(): Promise<void> {
+    if (this.#isWoken) {
+      this.#isWoken = false
+      return Promise.resolve()
+    }
+    return new Promise((resolve) => {
+      this.#resume = resolve
+    })
+  }
+
+  #cursor(isEnd: boolean): string {
+    const places = this.#places.map(({ partition: { partition }, nextOffset, until }) =>
+      isEnd || !Number.isFinite(until)
+        ? { partition, nextOffset }
+        : { partition, nextOffset, endOffset: Math.max(until, nextOffset) },
+    )
+    return encodeCursor({ topicId: this.#options.source.topicId, places, isEnd })
+  }
+}
