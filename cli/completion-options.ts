@@ -1,11 +1,10 @@
-/** The words of `spool completion`, and of the hidden verb its scripts ask. */
+/** The words of `spool completion`. What its scripts ask (`spool __complete`) is taken by `main.ts`. */
 
 import { Argument, type Command } from 'commander'
 import { exitCodes } from './exit-codes.ts'
 import { runs } from './verb.ts'
 
-/** Declares both. `build` makes the program whose words are completed. */
-export function declareCompletion(program: Command, build: () => Command): void {
+export function declareCompletion(program: Command): void {
   const completion = program
     .command('completion')
     .description('print a script that completes the words of spool in a shell')
@@ -26,15 +25,5 @@ Examples:
       process.stdout.write(completionScript(words[0] as 'bash' | 'zsh' | 'fish'))
       return exitCodes.done
     }
-  })
-  const answer = program
-    .command('__complete', { hidden: true })
-    .argument('[words...]')
-    .allowUnknownOption()
-    .passThroughOptions()
-    .helpOption(false)
-  runs(answer, async () => {
-    const { answerCompletion } = await import('./completion/answer.ts')
-    return ({ words }) => answerCompletion(build(), words[0] as readonly string[])
   })
 }

@@ -4,20 +4,20 @@
  */
 
 import { createInterface } from 'node:readline'
+import { CommandError } from './command-error.ts'
+import { exitCodes } from './exit-codes.ts'
 import { interruption } from './interruption.ts'
 import { UsageError } from './usage-error.ts'
 
 /**
- * True when it may be done. Anything but `y` or `yes` is a no, the end of the input too.
+ * Resolves when it may be done. Anything but `y` or `yes` is a no, the end of the input too.
  *
- * @throws UsageError where nobody can be asked; the interruption's reason after Ctrl-C.
+ * @throws UsageError where nobody can be asked; CommandError saying `refusal` after a no; the
+ * interruption's reason after Ctrl-C.
  */
-export async function isConfirmed(question: string, saidYes: boolean): Promise<boolean> {
-  if (saidYes) return true
+export async function confirm(question: string, refusal: string): Promise<void> {
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) {
-    throw new UsageError(
-      'nobody can be asked here whether to go on: give --yes, or --help for more',
-    )
+    throw new UsageError('nobody can be asked here whether that is meant: say so with --yes')
   }
   const signal = interruption()
   const lines = createInterface({ input: process.stdin, output: process.stderr })
@@ -25,12 +25,16 @@ export async function isConfirmed(question: string, saidYes: boolean): Promise<b
     const answer = await new Promise<string>((resolve, reject) => {
       signal.addEventListener('abort', () => reject(signal.reason), { once: true })
       // In raw mode the terminal gives us Ctrl-C as a key, not as a signal.
-      lines.on('SIGINT', () => process.kill(process.pid, 'SIGINT'))
+      lines.on('SIGINT', () => {
+        process.stderr.write('\n')
+        process.kill(process.pid, 'SIGINT')
+      })
       lines.on('close', () => resolve(''))
       lines.question(`${question} [y/N] `, resolve)
     })
-    return /^y(es)?$/i.test(answer.trim())
+    if (/^y(es)?$/i.test(answer.trim())) return
   } finally {
     lines.close()
   }
+  throw new CommandError(refusal, { exitCode: exitCodes.failed })
 }

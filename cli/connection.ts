@@ -42,23 +42,37 @@ export async function openClient(
 
 /**
  * The URL of a broker as people type it: with its scheme, or as kcat's `-b` takes it, `host:port`,
- * `host` or `:port`.
+ * `host` or `:port`. `source` is where the word came from.
  *
- * @throws UsageError that says where the word came from.
+ * @throws UsageError that names the source, and the word unless it may hold a password.
  */
 export function brokerUrl(word: string, source: string): string {
-  if (/^https?:\/\//i.test(word)) return word
   if (word.includes(',')) {
     throw new UsageError(
       `${source} names several brokers: give one, any of them serves every request`,
     )
   }
-  const found = /^(\[[0-9a-fA-F:.]+\]|[\w.-]*)(?::(\d{1,5}))?$/.exec(word)
-  if (found === null || word === '') {
+  const url = URL.parse(withScheme(word))
+  if (url === null || url.hostname === '' || !/^https?:$/.test(url.protocol)) {
     throw new UsageError(
       `${source} is ${JSON.stringify(word)}, not the address of a broker: expected ${DEFAULT_URL}, or host:port`,
     )
   }
+  if (url.username !== '' || url.password !== '') {
+    throw new UsageError(
+      `${source} has a user or password in it: the token is given with --token-file`,
+    )
+  }
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') {
+    throw new UsageError(`${source} goes on after host and port: expected ${url.origin}`)
+  }
+  return url.origin
+}
+
+function withScheme(word: string): string {
+  if (/^\w+:\/\//.test(word)) return word
+  const found = /^(\[[0-9a-fA-F:.]+\]|[\w.-]*)(?::(\d{1,5}))?$/.exec(word)
+  if (found === null || word === '') return ''
   return `http://${found[1] || '127.0.0.1'}:${found[2] ?? DEFAULT_PORT}`
 }
 

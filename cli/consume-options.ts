@@ -1,7 +1,7 @@
 /** The words of `spool consume` and `spool cat`. Letters mean what they mean to kcat. */
 
 import { type Command, Option } from 'commander'
-import { each, integerFrom, partitionNumbers } from './option-values.ts'
+import { each, integerFrom, partitionNumbers, topicName } from './option-values.ts'
 import { TOPIC } from './topics-options.ts'
 import { runs } from './verb.ts'
 
@@ -30,15 +30,19 @@ export function declareConsume(program: Command): void {
   const consume = program
     .command('consume')
     .description('read records; goes on as new ones come unless told where to stop')
-    .argument('[topic]', TOPIC)
-    .addOption(new Option('-t, --topic <topic>', 'the topic, as kcat has it').hideHelp())
+    .argument('[topic]', TOPIC, topicName)
+    .addOption(
+      new Option('-t, --topic <topic>', 'the topic, as kcat has it')
+        .argParser(topicName)
+        .hideHelp(),
+    )
     .optionsGroup('What to read:')
     .option('-p, --partition <numbers>', 'only these: 0, or 0,3, or 0-3; all', partitionNumbers)
     .option('-o, --offset <position>', 'where to begin, see below; beginning', each)
     .option('--until <position>', 'where to stop; the record there is not read')
     .option('-c, --count <records>', 'stop after so many', integerFrom(1))
     .option('-e, --exit', 'stop at the end as it is now')
-    .option('--follow', 'go on past the end, also with --json in a script; the default')
+    .option('--follow', 'go on past the end, as records come; the default')
     .addOption(
       new Option(
         '--out-of-range <where>',

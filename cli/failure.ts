@@ -5,53 +5,100 @@
  */
 
 import { SpoolError, toProblem } from '../client/api/errors.ts'
+import { CommandError } from './command-error.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { isInterrupted } from './interruption.ts'
+import { printable } from './printable.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface FailureContext {
-  /** Such as `topics create`. */
+  /** Such as `topics create`; empty for `spool` itself. */
   readonly verb: string
   readonly isJson: boolean
   /** Where the broker was looked for. */
   readonly url: string
+  /** What a command to type next needs to reach the same broker: ` -b URL`, or nothing. */
+  readonly flagsToRepeat: string
 }
 
 /** Prints the failure to stderr; the exit code. Throws again what is a fault of ours. */
 export function reportFailure(error: unknown, context: FailureContext): ExitCode {
   if (error instanceof UsageError) {
-    const nextStep = `spool ${context.verb} --help shows what it takes`
-    print(context, error.message, nextStep, usageProblem(error.message))
-    return exitCodes.usage
+    printUsageProblem(context, error.message)
+    return error.exitCode
+  }
+  if (error instanceof CommandError) {
+    const { message, nextStep, exitCode } = error
+    printFailure(context, { sentence: message, nextStep }, failedProblem(message))
+    return exitCode
   }
   if (isInterrupted() && isAbort(error)) return exitCodes.interrupted
-  if (!(error instanceof SpoolError)) throw error
-  const { sentence, nextStep } = explained(error, context)
-  print(context, sentence, nextStep, toProblem(error))
-  return exitCodeOf(error)
+  if (error instanceof SpoolError) {
+    printFailure(context, explained(error, context), toProblem(error))
+    return exitCodeOf(error)
+  }
+  if (isOfTheSystem(error)) {
+    printFailure(context, { sentence: error.message }, failedProblem(error.message))
+    return exitCodes.failed
+  }
+  throw error
+}
+
+/** A command that was typed wrong; it never reached a broker. */
+export function printUsageProblem(
+  context: Pick<FailureContext, 'verb' | 'isJson'>,
+  sentence: string,
+): void {
+  const name = ['spool', context.verb].join(' ').trim()
+  const nextStep = `${name} --help shows what it takes`
+  printFailure(
+    context,
+    { sentence, nextStep },
+    ownProblem('USAGE', 'The command is not valid', sentence),
+  )
+}
+
+function failedProblem(detail: string): Readonly<Record<string, unknown>> {
+  return ownProblem('FAILED', 'The command failed', detail)
+}
+
+/** A problem document for what no broker said. */
+function ownProblem(
+  code: string,
+  title: string,
+  detail: string,
+): Readonly<Record<string, unknown>> {
+  return { type: `urn:spool:problem:${code}`, title, code, detail, retriable: false }
 }
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'
 }
 
-/** The problem document of a command that was typed wrong; it never reached a broker. */
-export function usageProblem(detail: string): Readonly<Record<string, unknown>> {
-  const title = 'The command is not valid'
-  return { type: 'urn:spool:problem:USAGE', title, code: 'USAGE', detail, retriable: false }
+/** A file that may not be read, a disk that is full: the system's own sentence says it. */
+function isOfTheSystem(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && typeof (error as NodeJS.ErrnoException).syscall === 'string'
 }
 
-function print(
-  { verb, isJson }: FailureContext,
-  sentence: string,
-  nextStep: string | undefined,
+interface Explanation {
+  readonly sentence: string
+  readonly nextStep?: string | undefined
+}
+
+function printFailure(
+  { verb, isJson }: Pick<FailureContext, 'verb' | 'isJson'>,
+  { sentence, nextStep }: Explanation,
   problem: Readonly<Record<string, unknown>>,
 ): void {
-  process.stderr.write(
-    isJson
-      ? `${JSON.stringify({ verb, ...problem, ...(nextStep === undefined ? {} : { nextStep }) })}\n`
-      : `spool ${verb}: ${sentence}\n${nextStep === undefined ? '' : `  ${nextStep}\n`}`,
-  )
+  if (isJson) {
+    const document = { verb, ...problem, ...(nextStep === undefined ? {} : { nextStep }) }
+    process.stderr.write(`${JSON.stringify(document)}\n`)
+    return
+  }
+  const name = ['spool', verb].join(' ').trim()
+  const lines = [`${name}: ${sentence}`, ...(nextStep === undefined ? [] : [`  ${nextStep}`])]
+  // Sentences repeat what was typed and what a broker said.
+  process.stderr.write(`${lines.map(printable).join('\n')}\n`)
 }
 
 /** Codes that mean "nobody is there to ask", now or in time. */
@@ -73,20 +120,17 @@ export function exitCodeOf(error: SpoolError): ExitCode {
       return exitCodes.notAllowed
     case 404:
     case 410:
+    case 416:
       return error.code === 'ROUTE_NOT_FOUND' ? exitCodes.failed : exitCodes.notFound
     default:
       return exitCodes.failed
   }
 }
 
-interface Explanation {
-  readonly sentence: string
-  readonly nextStep?: string | undefined
-}
-
 /** The broker speaks to programs; a person at a command line is told in commands. */
-function explained(error: SpoolError, { verb, url }: FailureContext): Explanation {
-  const sentence = error.detail
+function explained(error: SpoolError, context: FailureContext): Explanation {
+  const { verb, url } = context
+  const sentence = inWordsOfTheCommandLine(error.detail)
   switch (error.code) {
     case 'NETWORK_EXCEPTION':
       return {
@@ -95,16 +139,21 @@ function explained(error: SpoolError, { verb, url }: FailureContext): Explanatio
       }
     case 'REQUEST_TIMED_OUT':
       return { sentence, nextStep: 'try again, or give it longer with --timeout 2m' }
+    case 'BROKER_NOT_READY':
+    case 'BROKER_STOPPING':
+      return { sentence, nextStep: 'try again in a moment' }
     case 'UNKNOWN_TOPIC_OR_PARTITION':
-      return missing(error)
+      return missing(sentence, context)
     case 'UNAUTHORIZED':
       return {
         sentence: `the broker at ${url} wants a token: ${sentence}`,
         nextStep: "give the file with the broker's token: --token-file FILE or SPOOL_TOKEN_FILE",
       }
     case 'TOPIC_ALREADY_EXISTS':
-      return verb === 'topics create'
-        ? { sentence, nextStep: 'to take it as it is: --if-not-exists' }
+      return existing(sentence, context)
+    case 'OFFSET_OUT_OF_RANGE':
+      return verb === 'consume'
+        ? { sentence, nextStep: 'begin elsewhere with -o, or add: --out-of-range earliest' }
         : { sentence }
     case 'ROUTE_NOT_FOUND':
       return { sentence, nextStep: `what answers at ${url} may be no broker, or an older one` }
@@ -113,13 +162,30 @@ function explained(error: SpoolError, { verb, url }: FailureContext): Explanatio
   }
 }
 
+/** Options and arguments are what was typed, not parameters and fields of a request. */
+function inWordsOfTheCommandLine(detail: string): string {
+  return detail.replace(/^at=(\S+): /, '--at $1: ').replaceAll(/\bas=(auto|base64)/g, '--as $1')
+}
+
+/** `topic NAME exists already`, or `topic NAME exists, but …` where it is not as it was asked for. */
+function existing(sentence: string, { flagsToRepeat }: FailureContext): Explanation {
+  const topic = /^topic ([\w.-]+) exists, but/.exec(sentence)?.[1]
+  return topic === undefined
+    ? { sentence, nextStep: 'to take it as it is: --if-not-exists' }
+    : { sentence, nextStep: `see how it is with: spool topics describe ${topic}${flagsToRepeat}` }
+}
+
 /** `there is no topic NAME; …` is how the broker says it; a missing partition is said otherwise. */
-function missing({ detail }: SpoolError): Explanation {
-  const topic = /^there is no topic ([\w.-]+)/.exec(detail)?.[1]
-  if (topic === undefined) return { sentence: detail }
+function missing(sentence: string, { verb, flagsToRepeat }: FailureContext): Explanation {
+  const topic = /^there is no topic ([\w.-]+)/.exec(sentence)?.[1]
+  if (topic === undefined) return { sentence }
+  const list = `spool topics list${flagsToRepeat}`
+  const isToBeDeleted = verb === 'topics delete'
   return {
     sentence: `there is no topic ${topic}`,
-    nextStep: `create it with: spool topics create ${topic}; see what there is with: spool topics list`,
+    nextStep: isToBeDeleted
+      ? `see what there is with: ${list}; if that is fine: --if-exists`
+      : `create it with: spool topics create ${topic}${flagsToRepeat}; see what there is with: ${list}`,
   }
 }
 
@@ -142,4 +208,5 @@ const CAUSES: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connecting took too long',
   UND_ERR_CONNECT_TIMEOUT: 'connecting took too long',
   UND_ERR_SOCKET: 'the connection was cut',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'what listens there speaks no TLS: http:// instead of https://',
 }

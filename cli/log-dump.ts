@@ -8,6 +8,7 @@ import { statSync } from 'node:fs'
 import type { SegmentSuffix } from '../storage/file/names.ts'
 import { nodeFileSystem } from '../storage/file/node-file-system.ts'
 import type { RecoveryPoint } from '../storage/file/recovery-point.ts'
+import { CommandError } from './command-error.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { type FoundPartition, type FoundSegment, findFiles } from './log-dump/find-files.ts'
 import { RowPrinter } from './log-dump/output.ts'
@@ -22,22 +23,19 @@ import {
   readRecoveryPoint,
   snapshotRows,
 } from './log-dump/side-files.ts'
-
-export interface DumpOptions {
-  readonly records?: boolean
-  readonly verify?: boolean
-  readonly json?: boolean
-}
+import type { DumpOptions } from './log-dump-options.ts'
 
 /** Kinds that `--verify` shows. */
 const VERDICTS = new Set<Row['kind']>(['note', 'problem', 'summary'])
 
-/** Prints the dump of `path` to stdout. Returns `failed` when anything in it is wrong. */
+/**
+ * Prints the dump of `path` to stdout. Resolves to `failed` when anything in it is wrong; rejects with
+ * CommandError where nothing is there to dump.
+ */
 export async function dumpLog(path: string, options: DumpOptions): Promise<ExitCode> {
   const found = findFiles(path)
   if (found.kind === 'nothing') {
-    process.stderr.write(`spool log dump: ${found.reason}\n`)
-    return exitCodes.failed
+    throw new CommandError(found.reason, { exitCode: exitCodes.failed })
   }
   const shape = options.json === true ? 'json' : process.stdout.isTTY ? 'table' : 'tabs'
   const printer = new RowPrinter(shape, (text) => void process.stdout.write(text))

@@ -1,6 +1,7 @@
 /**
  * Finds the verb and runs it. `serve` is a path of its own so that a broker starts without loading a
- * command line library; every other verb is declared in `program.ts`.
+ * command line library; every other verb is declared in `program.ts`. Also owns what becomes of a reader
+ * of ours that leaves.
  */
 
 import { exitCodes } from './exit-codes.ts'
@@ -8,14 +9,21 @@ import { exitCodes } from './exit-codes.ts'
 /** Runs `spool` with the words after its name. Sets the exit code; does not throw. */
 export async function main(words: readonly string[]): Promise<void> {
   const [verb, ...rest] = words
+  // Remarks that nobody reads are no reason to stop.
+  process.stderr.on('error', () => {})
   try {
     if (verb === 'serve') {
       // Whoever started the broker may stop listening to it; it goes on.
       process.stdout.on('error', () => {})
       const { serve } = await import('./serve.ts')
       await serve(rest)
+      return
+    }
+    process.stdout.on('error', endQuietlyIfReaderLeft)
+    if (verb === '__complete') {
+      const { answerCompletion } = await import('./completion/answer.ts')
+      await answerCompletion(rest)
     } else {
-      endQuietlyWhenReaderLeaves()
       const { runProgram } = await import('./program.ts')
       await runProgram(words)
     }
@@ -26,9 +34,8 @@ export async function main(words: readonly string[]): Promise<void> {
 }
 
 /** `spool … | head` closes our stdout: that is an end, not an error. */
-function endQuietlyWhenReaderLeaves(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.done)
-    throw error
-  })
+function endQuietlyIfReaderLeft(error: NodeJS.ErrnoException): void {
+  if (error.code === 'EPIPE') process.exit(exitCodes.done)
+  process.stderr.write(`spool: stdout can not be written to: ${error.message}\n`)
+  process.exit(exitCodes.failed)
 }

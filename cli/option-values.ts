@@ -4,10 +4,31 @@
  */
 
 import { InvalidArgumentError } from 'commander'
+import { TopicName } from '../client/api/schemas/scalars.ts'
 
 const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
-/** A day: longer waits than this are mistakes. */
-const DURATION_MS_MAX = 24 * 3_600_000
+/** The longest that the client lets a request take. */
+const DURATION_MS_MAX = 3_600_000
+const TOPIC_NAME = new RegExp(TopicName.pattern ?? '')
+const TOPIC_NAME_CHARACTERS_MAX = TopicName.maxLength ?? 0
+
+/** True for what a topic may be called. */
+export function isTopicName(word: string): boolean {
+  return TOPIC_NAME.test(word) && word.length <= TOPIC_NAME_CHARACTERS_MAX
+}
+
+export const TOPIC_NAME_FORM = `a name of 1 to ${TOPIC_NAME_CHARACTERS_MAX} letters (a-z, A-Z), digits, ".", "_" and "-"`
+
+/** The name of a topic, which may or may not be there. */
+export function topicName(word: string): string {
+  if (isTopicName(word)) return word
+  throw new InvalidArgumentError(`Expected ${TOPIC_NAME_FORM}.`)
+}
+
+/** Collects the names of topics. */
+export function topicNames(word: string, before: readonly string[] = []): readonly string[] {
+  return [...before, topicName(word)]
+}
 
 /** A whole number from `min` to `max`. */
 export function integerFrom(min: number, max = Number.MAX_SAFE_INTEGER) {
@@ -24,7 +45,7 @@ export function duration(word: string): number {
   const found = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(word)
   const value = Math.round(Number(found?.[1]) * (DURATION_MS[found?.[2] ?? ''] ?? Number.NaN))
   if (value >= 1 && value <= DURATION_MS_MAX) return value
-  throw new InvalidArgumentError('Expected a time with its unit, at most 24h: 500ms, 30s, 2m.')
+  throw new InvalidArgumentError('Expected a time with its unit, at most 1h: 500ms, 30s, 2m.')
 }
 
 /** Collects `key=value` words of an option that may be given often. A key given twice is refused. */

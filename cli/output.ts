@@ -41,12 +41,12 @@ export class Output {
 
   /** Says on stdout that something was done; nothing with `--json` or `--quiet`. */
   done(sentence: string): void {
-    if (!this.isJson && !this.isQuiet) process.stdout.write(`${sentence}\n`)
+    if (!this.isJson && !this.isQuiet) process.stdout.write(`${printable(sentence)}\n`)
   }
 
   /** A remark on stderr, for people; nothing with `--quiet`. */
   remark(sentence: string): void {
-    if (!this.isQuiet) process.stderr.write(`${sentence}\n`)
+    if (!this.isQuiet) process.stderr.write(`${printable(sentence)}\n`)
   }
 
   /** Rows of the same columns; with `--json` the caller prints documents instead. */
@@ -61,7 +61,12 @@ export class Output {
 
   /** A heading over a table, on a terminal. */
   heading(text: string): void {
-    if (this.isTerminal) process.stdout.write(`${this.bold(text)}\n`)
+    if (this.isTerminal) process.stdout.write(`${this.bold(printable(text))}\n`)
+  }
+
+  /** An empty line between tables, on a terminal. */
+  gap(): void {
+    if (this.isTerminal) process.stdout.write('\n')
   }
 
   bold(text: string): string {

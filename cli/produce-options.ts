@@ -4,7 +4,7 @@
  */
 
 import { type Command, Option } from 'commander'
-import { each, integerFrom } from './option-values.ts'
+import { each, integerFrom, topicName } from './option-values.ts'
 import { TOPIC } from './topics-options.ts'
 import { runs } from './verb.ts'
 
@@ -43,8 +43,12 @@ export function declareProduce(program: Command): void {
   const produce = program
     .command('produce')
     .description('append records to a topic: lines of stdin or of files, or one whole file')
-    .argument('[topic]', TOPIC)
-    .addOption(new Option('-t, --topic <topic>', 'the topic, as kcat has it').hideHelp())
+    .argument('[topic]', TOPIC, topicName)
+    .addOption(
+      new Option('-t, --topic <topic>', 'the topic, as kcat has it')
+        .argParser(topicName)
+        .hideHelp(),
+    )
     .optionsGroup('What to append:')
     .option('-l, --from-file <file>', 'load this file instead of stdin; may be repeated', each)
     .addOption(

@@ -161,7 +161,7 @@ function finish(call: VerbCall<ProduceOptions>, end: UploadEnd, result: UploadRe
   const { failure } = acknowledged
   const code =
     failure !== undefined
-      ? reportFailure(failure, { verb: name, isJson: global.isJson, url: global.url })
+      ? reportFailure(failure, { verb: name, ...global })
       : isWhole
         ? exitCodes.failed
         : exitCodes.interrupted

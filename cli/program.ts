@@ -6,14 +6,16 @@
  */
 
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { Command } from 'commander'
 import { declareCompletion } from './completion-options.ts'
 import { declareConsume } from './consume-options.ts'
 import { exitCodeRows, exitCodes } from './exit-codes.ts'
-import { usageProblem } from './failure.ts'
+import { printUsageProblem } from './failure.ts'
+import { declareLog } from './log-dump-options.ts'
+import { Misunderstood } from './misunderstood.ts'
 import { declareProduce } from './produce-options.ts'
 import { declareTopics } from './topics-options.ts'
-import { GLOBAL_GROUP, nameOf, runs, withGlobalOptions } from './verb.ts'
+import { nameOf, withGlobalOptions } from './verb.ts'
 
 const LAST_GROUP = 'This command:'
 /** Wider help is hard to read, narrower breaks its examples. */
@@ -22,29 +24,46 @@ const HELP_COLUMNS = 100
 /** Runs the verb named by `words`. Sets the exit code. */
 export async function runProgram(words: readonly string[]): Promise<void> {
   const program = buildProgram()
-  const asked = helpWords(words)
-  if (asked[0] === 'serve') {
-    const { serve } = await import('./serve.ts')
-    return serve(asked.slice(1))
-  }
   try {
+    const asked = helpWords(program, words)
+    if (asked[0] === 'serve') {
+      const { serve } = await import('./serve.ts')
+      return await serve(asked.slice(1))
+    }
     await program.parseAsync([...asked], { from: 'user' })
   } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
+    if (!(error instanceof Misunderstood)) throw error
     if (error.exitCode === 0) return
     process.exitCode = exitCodes.usage
-    // The help that commander shows for a missing verb is all there is to say.
-    if (error.code !== 'commander.help') sayMisunderstood(program, asked, error)
+    // The help that is shown for a missing verb is all there is to say.
+    if (error.code === 'commander.help') return
+    printUsageProblem({ verb: error.verb, isJson: words.includes('--json') }, error.sentence)
   }
 }
 
-/** `spool help topics create` is `spool topics create --help`. */
-function helpWords(words: readonly string[]): readonly string[] {
-  return words[0] === 'help' ? [...words.slice(1), '--help'] : words
+/** `spool help topics create` and `spool topics help create` are `spool topics create --help`. */
+function helpWords(program: Command, words: readonly string[]): readonly string[] {
+  const at = words.indexOf('help')
+  if (at !== 0 && (at !== 1 || words[0] !== 'topics')) return words
+  const named = words.toSpliced(at, 1)
+  let command = program
+  for (const word of named) {
+    if (word.startsWith('-')) break
+    const next = command.commands.find(
+      (each) => each.name() === word || each.aliases().includes(word),
+    )
+    // Left to the program, whose answer names what may have been meant.
+    if (next === undefined) return named
+    command = next
+  }
+  return [...named, '--help']
 }
 
-/** The whole program, for running it, completing its words and writing its page in `docs/`. */
-export function buildProgram(): Command {
+/**
+ * The whole program, for running it, completing its words and writing its page in `docs/`. Help is wrapped
+ * at `columns`; a terminal that does not know its size says 0.
+ */
+export function buildProgram({ columns = process.stdout.columns } = {}): Command {
   const program = new Command('spool')
     .description('A disk-backed, partitioned message broker: run one, write to it, read from it.')
     .version(version(), '-V, --version', 'print the version')
@@ -56,10 +75,9 @@ export function buildProgram(): Command {
         .helpGroup(LAST_GROUP),
     )
     .enablePositionalOptions()
-    .exitOverride()
     .configureOutput({ outputError: () => {} })
     .configureHelp({
-      helpWidth: Math.min(process.stdout.columns ?? HELP_COLUMNS, HELP_COLUMNS),
+      helpWidth: Math.min(columns || HELP_COLUMNS, HELP_COLUMNS),
       styleTitle: (title) => `\x1b[1m${title}\x1b[22m`,
     })
   program.commandsGroup('Records:')
@@ -74,22 +92,23 @@ export function buildProgram(): Command {
     .helpOption(false)
   declareLog(program)
   program.commandsGroup(LAST_GROUP)
-  declareCompletion(program, buildProgram)
-  for (const verb of leaves(program)) {
-    if (!OWN_OPTIONS_ONLY.has(nameOf(verb))) withGlobalOptions(verb)
+  declareCompletion(program)
+  for (const command of commandsOf(program)) {
+    if (!ASKS_NO_BROKER.has(nameOf(command))) withGlobalOptions(command)
+    command.exitOverride((error) => {
+      throw new Misunderstood(command, error)
+    })
   }
-  withGlobalOptions(program)
   program.addHelpText('after', EPILOGUE)
   return program
 }
 
-/** Verbs that ask no broker. */
-const OWN_OPTIONS_ONLY = new Set(['serve', 'log dump', 'completion', '__complete', 'help'])
-
-/** The commands that do something, in the order of the help. */
-export function leaves(command: Command): Command[] {
-  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves)
+/** The command and all below it, in the order of the help. */
+export function commandsOf(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(commandsOf)]
 }
+
+const ASKS_NO_BROKER = new Set(['serve', 'log', 'log dump', 'completion', 'help'])
 
 const EPILOGUE = `
 Examples:
@@ -118,71 +137,3 @@ function version(): string {
   }
   return 'unknown'
 }
-
-/** One sentence for a command that is not one, in the form of every other failure. */
-function sayMisunderstood(
-  program: Command,
-  words: readonly string[],
-  { message }: CommanderError,
-): void {
-  const command = spokenCommand(program, words)
-  const sentence = inOurWords(message)
-  if (words.includes('--json')) {
-    process.stderr.write(
-      `${JSON.stringify({ verb: nameOf(command), ...usageProblem(sentence) })}\n`,
-    )
-    return
-  }
-  const name = ['spool', nameOf(command)].join(' ').trim()
-  process.stderr.write(`${name}: ${sentence}\n  ${name} --help shows what it takes\n`)
-}
-
-/** Commander's sentence in the form of ours: what was typed, and what is expected. */
-function inOurWords(message: string): string {
-  return message
-    .replace(/^error: /, '')
-    .replace(
-      /^option '(?:-\w, )?(--[\w-]+)[^']*' argument '(.*)' is invalid\. /s,
-      (_, flag: string, word: string) => `${flag} ${JSON.stringify(word)}: `,
-    )
-    .replace(
-      /^command-argument value '(.*)' is invalid for argument '(.*)'\. /s,
-      (_, word: string, name: string) => `${name} ${JSON.stringify(word)}: `,
-    )
-    .replace(/: Allowed choices are (.*)$/, ': expected one of $1')
-    .replace(/: Expected /, ': expected ')
-    .replace(/\n\(Did you mean (.*)\)$/, ': did you mean $1')
-    .replace(/\.$/, '')
-}
-
-/** The deepest command that the words name. */
-function spokenCommand(program: Command, words: readonly string[]): Command {
-  let at = program
-  for (const word of words) {
-    const next = at.commands.find((each) => each.name() === word || each.aliases().includes(word))
-    if (next !== undefined) at = next
-    else if (!word.startsWith('-')) break
-  }
-  return at
-}
-
-function declareLog(program: Command): void {
-  const log = program
-    .command('log')
-    .description('look into log files, without a broker')
-    .helpCommand(false)
-  const dump = log
-    .command('dump')
-    .description('show what files of a log hold; reads only, and needs no lock')
-    .argument('<path>', 'a data directory, a partition directory, or one file of a log')
-    .option('--records', 'show every record, not only the batches')
-    .option('--verify', 'show nothing but what is wrong, and a summary')
-    .option('--json', 'one JSON object a line')
-    .addHelpText('after', '\nExample:\n  $ spool log dump spool-data --verify')
-  runs<Readonly<Record<string, boolean>>>(dump, async () => {
-    const { dumpLog } = await import('./log-dump.ts')
-    return ({ words, options }) => dumpLog(String(words[0]), options)
-  })
-}
-
-export { GLOBAL_GROUP }

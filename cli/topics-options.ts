@@ -1,7 +1,14 @@
 /** The words of `spool topics …` and `spool offsets`: declared here, their work in `topics/` and `offsets.ts`. */
 
 import type { Command } from 'commander'
-import { each, integerFrom, keyValue, partitionNumbers } from './option-values.ts'
+import {
+  each,
+  integerFrom,
+  keyValue,
+  partitionNumbers,
+  topicName,
+  topicNames,
+} from './option-values.ts'
 import { runs } from './verb.ts'
 
 export const TOPIC = 'the topic'
@@ -33,7 +40,7 @@ function declareCreate(topics: Command): void {
   const create = topics
     .command('create')
     .description('create a topic')
-    .argument('<name>', 'its name: letters, digits, ".", "_" and "-"')
+    .argument('<name>', 'its name: letters, digits, ".", "_" and "-"', topicName)
     .option(
       '-p, --partitions <count>',
       'how many partitions; the broker has a default',
@@ -70,7 +77,7 @@ function declareList(topics: Command): void {
     .addHelpText(
       'after',
       `
-Not on a terminal: name, partitions, replication factor, topic id, separated by tabs.
+Not on a terminal: name, partitions, replication factor and topic id, separated by tabs.
 
 Examples:
   $ spool topics list
@@ -87,11 +94,14 @@ function declareDescribe(topics: Command): void {
   const describe = topics
     .command('describe')
     .description('show settings, partitions and offsets of a topic')
-    .argument('<topic>', TOPIC)
+    .argument('<topic>', TOPIC, topicName)
     .option('-a, --all', 'also the settings that have their default')
     .addHelpText(
       'after',
       `
+Not on a terminal, separated by tabs: "partition", its number, leader, replicas, in-sync replicas, first
+offset, next offset, records, bytes, state; and "config", key, value, where the value comes from.
+
 Examples:
   $ spool topics describe access
   $ spool topics describe access --json | jq .config`,
@@ -109,7 +119,7 @@ function declareAlter(topics: Command): void {
   const alter = topics
     .command('alter')
     .description('change settings of a topic, or give it more partitions')
-    .argument('<topic>', TOPIC)
+    .argument('<topic>', TOPIC, topicName)
     .option('-p, --partitions <count>', 'so many from now on; never fewer', integerFrom(1))
     .option('-c, --config <key=value>', 'a setting of the topic; may be repeated', keyValue)
     .option('--unset <key>', 'back to the default; may be repeated', each)
@@ -136,7 +146,7 @@ function declareTrim(topics: Command): void {
   const trim = topics
     .command('trim')
     .description('delete the oldest records of partitions')
-    .argument('<topic>', TOPIC)
+    .argument('<topic>', TOPIC, topicName)
     .requiredOption('-p, --partition <numbers>', 'which: 0, or 0,3, or 0-3', partitionNumbers)
     .requiredOption('--before <position>', 'records before this go; the one there stays')
     .option('--dry-run', 'only say what would go')
@@ -165,7 +175,7 @@ function declareDelete(topics: Command): void {
     .command('delete')
     .alias('rm')
     .description('delete topics with all their records')
-    .argument('<topics...>', 'the topics')
+    .argument('<topics...>', 'the topics', topicNames)
     .option('--if-exists', 'a topic that is not there is fine')
     .option('-y, --yes', 'do not ask')
     .addHelpText(
@@ -181,19 +191,22 @@ Examples:
 }
 
 export interface OffsetsOptions {
-  readonly at: string
+  readonly at?: string
 }
 
 function declareOffsets(program: Command): void {
   const offsets = program
     .command('offsets')
     .description('show which offset a position means, in every partition')
-    .argument('<topic>', TOPIC)
-    .option('--at <position>', 'the position', 'latest')
+    .argument('<topic>', TOPIC, topicName)
+    .option('--at <position>', 'the position; latest')
     .addHelpText(
       'after',
       `
-Not on a terminal: partition, offset, log start offset, high watermark, timestamp, separated by tabs.
+POSITION: earliest, latest, the last N (-10), a time (@1735689600000, 2025-01-01T00:00:00Z), that long
+ago (-PT1H). A time means the first record at or after it.
+Not on a terminal, separated by tabs: partition, offset, first offset, next offset and, where a time was
+asked for, the timestamp of the record.
 
 Examples:
   $ spool offsets access

@@ -68,7 +68,8 @@ export function runs<Options>(command: Command, load: () => Promise<Verb<Options
       code = reportFailure(error, {
         verb: name,
         isJson: spoken.json === true,
-        url: (spoken.url as string | undefined) ?? process.env.SPOOL_URL ?? DEFAULT_URL,
+        url: (spoken.url as string | undefined) || process.env.SPOOL_URL || DEFAULT_URL,
+        flagsToRepeat: flagsToRepeat(spoken),
       })
     }
     if (code === exitCodes.interrupted) await endAsInterrupted()
@@ -128,10 +129,14 @@ export function globalOptions(spoken: Readonly<Record<string, unknown>>): Global
     isJson: spoken.json === true,
     isQuiet: spoken.quiet === true,
     hasColor: spoken.color !== false && !NO_COLOR,
-    flagsToRepeat:
-      (urlWord === undefined ? '' : ` -b ${urlWord}`) +
-      (tokenWord === undefined ? '' : ` --token-file ${shellWord(tokenWord)}`),
+    flagsToRepeat: flagsToRepeat(spoken),
   }
+}
+
+/** What the environment says it says to the next command too. */
+function flagsToRepeat({ url, tokenFile }: Readonly<Record<string, unknown>>): string {
+  const flags = url === undefined ? '' : ` -b ${shellWord(String(url))}`
+  return tokenFile === undefined ? flags : `${flags} --token-file ${shellWord(String(tokenFile))}`
 }
 
 /** The word as a shell takes it: quoted where it must be. */

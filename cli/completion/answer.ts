@@ -1,32 +1,34 @@
 /**
- * `spool __complete -- WORDS…`: prints the candidates for the last word, one a line, with what each is
- * after a tab. Whatever goes wrong, it is silent: a person is in the middle of typing.
+ * `spool __complete -- WORDS…` (as a shell split them) or `spool __complete --line LINE` (up to the cursor):
+ * prints the candidates for the last word, one a line, with what each is after a tab. Whatever goes wrong,
+ * it is silent: a person is in the middle of typing.
  */
 
-import type { Command } from 'commander'
 import { openClient } from '../connection.ts'
-import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { isTopicName } from '../option-values.ts'
+import { printable } from '../printable.ts'
+import { buildProgram } from '../program.ts'
 import { globalOptions } from '../verb.ts'
 import { candidates } from './candidates.ts'
+import { shellWords } from './shell-words.ts'
 
 /** Longer than this nobody waits for a tab key. */
 const BROKER_MS_MAX = 1_000
 /** More than this is no help. */
 const TOPICS_MAX = 1_000
 
-export async function answerCompletion(
-  program: Command,
-  words: readonly string[],
-): Promise<ExitCode> {
-  const asked = words[0] === '--' ? words.slice(1) : words
+export async function answerCompletion(words: readonly string[]): Promise<void> {
+  // The first word of a line is our own name.
+  const asked = words[0] === '--line' ? shellWords(words[1] ?? '').slice(1) : words.slice(1)
   try {
-    const found = await candidates(program, asked, { topicNames: () => topicNames(asked) })
-    const lines = found.map(({ word, about }) => (about === '' ? word : `${word}\t${about}`))
+    const found = await candidates(buildProgram(), asked, { topicNames: () => topicNames(asked) })
+    const lines = found.map(({ word, about }) =>
+      about === '' ? word : `${word}\t${printable(about)}`,
+    )
     if (lines.length > 0) process.stdout.write(`${lines.join('\n')}\n`)
   } catch {
     // No broker, no token, an address that is none: then there is nothing to offer.
   }
-  return exitCodes.done
 }
 
 /** The topics of the broker that the words typed so far, or the environment, name. */
@@ -39,7 +41,7 @@ async function topicNames(words: readonly string[]): Promise<readonly string[]> 
   await using client = await openClient(options, { isPatient: false })
   const names: string[] = []
   for await (const { name } of client.admin.listTopics({ pageSize: TOPICS_MAX })) {
-    names.push(name)
+    if (isTopicName(name)) names.push(name)
     if (names.length === TOPICS_MAX) break
   }
   return names

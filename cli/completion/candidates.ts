@@ -6,6 +6,7 @@
 
 import type { Argument, Command, Option } from 'commander'
 import { TOPIC_SETTINGS } from '../../broker/topics/topic-settings.ts'
+import { serveOptions } from './serve-options.ts'
 
 export interface Candidate {
   readonly word: string
@@ -14,7 +15,9 @@ export interface Candidate {
 }
 
 /** Stands for the names of files, which the shell knows best. */
-export const FILES: Candidate = { word: '<file>', about: 'a file' }
+export const FILES: Candidate = { word: '<file>', about: '' }
+
+const HELP: Candidate = { word: '--help', about: 'show help' }
 
 export interface Surroundings {
   topicNames(): Promise<readonly string[]>
@@ -37,10 +40,11 @@ export async function candidates(
   }
   if (place.option !== undefined) return optionValues(place.option, word, surroundings)
   if (word.startsWith('-') && !place.isOnlyArguments) {
-    return beginning(word, optionsOf(place.command).flatMap(optionCandidates))
+    return beginning(word, [...optionsOf(place.command).flatMap(optionCandidates), HELP])
   }
-  const verbs = place.command.commands.filter((command) => !isHidden(command))
+  const verbs = place.command.commands
   if (verbs.length > 0) {
+    if (place.argumentsBefore.length > 0) return []
     return beginning(
       word,
       verbs.map((command) => ({ word: command.name(), about: command.description() })),
@@ -95,17 +99,18 @@ function valueWanted(command: Command, word: string): Option | undefined {
   return undefined
 }
 
-function optionsOf(command: Command): Option[] {
-  return command.options.filter((option) => !option.hidden)
+/** `serve` is declared without options: its flags are the settings. */
+function optionsOf(command: Command): readonly Option[] {
+  return command.name() === 'serve' ? serveOptions() : command.options
 }
 
 function findOption(command: Command, flag: string): Option | undefined {
-  return command.options.find((option) => option.long === flag || option.short === flag)
+  return optionsOf(command).find((option) => option.long === flag || option.short === flag)
 }
 
-function optionCandidates({ long, short, description }: Option): Candidate[] {
+function optionCandidates({ long, short, description, hidden }: Option): Candidate[] {
   const flag = long ?? short
-  return flag === undefined ? [] : [{ word: flag, about: description }]
+  return flag === undefined || hidden ? [] : [{ word: flag, about: description }]
 }
 
 async function optionValues(
@@ -114,26 +119,29 @@ async function optionValues(
   surroundings: Surroundings,
 ): Promise<readonly Candidate[]> {
   if (option.argChoices !== undefined) return beginning(word, option.argChoices.map(bare))
-  switch (option.long) {
-    case '--topic':
+  switch (/<(.*)>/.exec(option.flags)?.[1]) {
+    case 'topic':
       return topics(word, surroundings)
-    case '--config':
+    case 'key=value':
       return configCandidates(word)
-    case '--unset':
+    case 'key':
       return beginning(word, TOPIC_SETTINGS.map(keyOf))
-    case '--offset':
-    case '--until':
-    case '--at':
-    case '--before':
+    case 'position':
       return beginning(word, POSITIONS)
+    case 'file':
+    case 'path':
+    case 'dir':
+      return [FILES]
     default:
-      return /file|path/.test(option.flags) ? [FILES] : []
+      return []
   }
 }
 
 const POSITIONS: readonly Candidate[] = [
   { word: 'earliest', about: 'the first record kept' },
+  { word: 'beginning', about: 'the same' },
   { word: 'latest', about: 'the end' },
+  { word: 'end', about: 'the same' },
   { word: '-10', about: 'the last ten records' },
   { word: '-PT1H', about: 'an hour ago' },
 ]
@@ -204,9 +212,4 @@ function bare(word: string): Candidate {
 
 function prefixed({ word, about }: Candidate, prefix: string): Candidate {
   return word === FILES.word ? FILES : { word: `${prefix}${word}`, about }
-}
-
-/** Commander keeps this to itself; hidden verbs of ours begin so. */
-function isHidden(command: Command): boolean {
-  return command.name().startsWith('__')
 }

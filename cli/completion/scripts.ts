@@ -12,27 +12,24 @@ export function completionScript(shell: Shell): string {
 }
 
 /**
- * Bash takes `:` and `=` for ends of words; what it has cut apart is put together again, and candidates
- * lose what stands before its last cut.
+ * Bash takes `:` and `=` for ends of words, so candidates lose what stands before the last one. It hands
+ * over the line and not its words, which it has cut apart; `spool` knows how to put quotes together.
  */
 const BASH = `# Completes the words of spool in bash: source <(spool completion bash)
 _spool() {
-  local line="\${COMP_LINE:0:COMP_POINT}" word="" words=() candidate
-  read -ra words <<< "$line"
-  [[ "$line" == *[[:space:]] ]] && words+=("")
-  word="\${words[\${#words[@]}-1]}"
-  local cut="\${word%"\${word##*[=:]}"}"
-  [[ "$COMP_WORDBREAKS" == *[=:]* ]] || cut=""
+  local line="\${COMP_LINE:0:COMP_POINT}" cut="" candidate
+  local word="\${line##*[[:space:]]}"
+  [[ "$COMP_WORDBREAKS" == *[=:]* ]] && cut="\${word%"\${word##*[=:]}"}"
   COMPREPLY=()
   while IFS=$'\\t' read -r candidate _; do
     [[ -n "$candidate" ]] && COMPREPLY+=("\${candidate#"$cut"}")
-  done < <("\${words[0]}" __complete -- "\${words[@]:1}" 2> /dev/null)
+  done < <("\${COMP_WORDS[0]/#~\\//$HOME/}" __complete --line "$line" 2> /dev/null)
   if [[ \${#COMPREPLY[@]} -eq 1 && "\${COMPREPLY[0]}" == *= ]]; then
     compopt -o nospace 2> /dev/null
   fi
   if [[ \${#COMPREPLY[@]} -eq 1 && "\${COMPREPLY[0]}" == "<file>" ]]; then
-    COMPREPLY=($(compgen -f -- "\${word#"$cut"}"))
-    compopt -o filenames 2> /dev/null
+    COMPREPLY=()
+    compopt -o default -o filenames 2> /dev/null
   fi
 }
 complete -F _spool spool
@@ -49,6 +46,7 @@ _spool() {
     candidate="\${line%%$'\\t'*}"
     about="\${line#*$'\\t'}"
     if [[ "$candidate" == "<file>" ]]; then
+      [[ "\${words[CURRENT]}" == --*=* ]] && compset -P '*='
       _files
       return
     fi
@@ -69,7 +67,10 @@ function __spool_complete
     set -l typed (commandline -opc) (commandline -ct)
     set -l found ($typed[1] __complete -- $typed[2..-1] 2> /dev/null)
     if test "$found[1]" = "<file>"
-        __fish_complete_path (commandline -ct)
+        set -l option (string match -r -- '^--[^=]+=' "$typed[-1]")
+        for path in (__fish_complete_path (string replace -- "$option" '' "$typed[-1]"))
+            echo "$option$path"
+        end
         return
     end
     printf '%s\\n' $found

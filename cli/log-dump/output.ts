@@ -3,6 +3,7 @@
  * and files, or one JSON object a line. Knows nothing about logs.
  */
 
+import { printable } from '../printable.ts'
 import type { Row } from './rows.ts'
 
 export type Shape = 'table' | 'tabs' | 'json'
@@ -42,7 +43,7 @@ export class RowPrinter {
     if (first === undefined) return
     const names = [...new Set(rows.flatMap((row) => Object.keys(row.values)))]
     if (this.#shape === 'tabs') {
-      const lines = rows.map((row) => [row.kind, row.file, ...pairs(row)].join('\t'))
+      const lines = rows.map((row) => [row.kind, printable(row.file), ...pairs(row)].join('\t'))
       this.#write(`${lines.join('\n')}\n`)
       return
     }
@@ -55,7 +56,7 @@ export class RowPrinter {
         .map((text, at) => text.padEnd(widths[at] ?? 0))
         .join('  ')
         .trimEnd()
-    const lines = [`${first.file} (${first.kind})`, align(names), ...cells.map(align)]
+    const lines = [`${printable(first.file)} (${first.kind})`, align(names), ...cells.map(align)]
     this.#write(`${lines.join('\n')}\n\n`)
   }
 }
@@ -66,9 +67,11 @@ function pairs(row: Row): string[] {
 
 /** Control characters in data, tabs too, come out as JSON escapes: no value can forge a column. */
 function valueText(value: unknown): string {
-  return typeof value === 'string'
-    ? JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"')
-    : (JSON.stringify(value) ?? '')
+  return printable(
+    typeof value === 'string'
+      ? JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"')
+      : (JSON.stringify(value) ?? ''),
+  )
 }
 
 function cellText(value: unknown): string {

@@ -2,7 +2,7 @@
 
 import { SpoolError } from '../../client/api/errors.ts'
 import type { Client, TopicDescription } from '../../client/index.ts'
-import { isConfirmed } from '../confirmation.ts'
+import { confirm } from '../confirmation.ts'
 import { openClient } from '../connection.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { bytesForPeople, counted } from '../numbers.ts'
@@ -23,10 +23,7 @@ export async function deleteTopics(call: VerbCall<DeleteOptions>): Promise<ExitC
   if (topics.length > 0 && options.yes !== true) {
     for (const topic of topics) output.remark(`${topic.name}: ${contentOf(topic)}`)
     const what = topics.length === 1 ? `topic ${topics[0]?.name}` : `these ${topics.length} topics`
-    if (!(await isConfirmed(`Delete ${what} with all records?`, false))) {
-      process.stderr.write('nothing was deleted\n')
-      return exitCodes.failed
-    }
+    await confirm(`Delete ${what} with all records?`, 'nothing was deleted')
   }
   for (const topic of topics) {
     await client.admin.deleteTopic(topic.name)

@@ -1,8 +1,10 @@
 /** `spool topics describe`: partitions and settings. */
 
+import type { TopicDescription } from '../../client/index.ts'
 import { openClient } from '../connection.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { counted } from '../numbers.ts'
+import type { Output } from '../output.ts'
 import type { DescribeOptions } from '../topics-options.ts'
 import type { VerbCall } from '../verb.ts'
 
@@ -15,12 +17,25 @@ export async function describeTopic(call: VerbCall<DescribeOptions>): Promise<Ex
     return exitCodes.done
   }
   const partitions = counted(topic.partitions.length, 'partition')
-  output.heading(`${topic.name}  ${partitions}, topic id ${topic.topicId}\n`)
+  output.heading(`${topic.name}  ${partitions}, topic id ${topic.topicId}`)
+  output.gap()
+  await printPartitions(output, topic)
+  await printSettings(output, topic, options.all === true)
+  return exitCodes.done
+}
+
+/** Where there are no headings, each row says what it is. */
+function kindColumn(output: Output) {
+  return output.isTerminal ? [] : [{ name: 'what' }]
+}
+
+async function printPartitions(output: Output, { partitions }: TopicDescription): Promise<void> {
   await output.table(
     [
-      ...(output.isTerminal ? [] : [{ name: 'what' }]),
+      ...kindColumn(output),
       { name: 'partition', kind: 'number' },
       { name: 'leader', kind: 'number' },
+      { name: 'replicas' },
       { name: 'in sync' },
       { name: 'first', kind: 'count' },
       { name: 'next', kind: 'count' },
@@ -28,11 +43,12 @@ export async function describeTopic(call: VerbCall<DescribeOptions>): Promise<Ex
       { name: 'size', kind: 'bytes' },
       { name: 'state' },
     ],
-    topic.partitions.map((each) => [
+    partitions.map((each) => [
       ...(output.isTerminal ? [] : ['partition']),
       each.partition,
       each.leader,
-      `${each.inSyncReplicas.join(',')} of ${each.replicas.join(',')}`,
+      each.replicas.join(','),
+      each.inSyncReplicas.join(','),
       each.logStartOffset,
       each.highWatermark,
       each.logStartOffset === null || each.highWatermark === null
@@ -42,18 +58,22 @@ export async function describeTopic(call: VerbCall<DescribeOptions>): Promise<Ex
       each.isOffline ? 'offline' : 'online',
     ]),
   )
-  const settings = Object.entries(topic.config).filter(
-    ([, { source }]) => options.all === true || !output.isTerminal || source === 'topic',
+}
+
+async function printSettings(
+  output: Output,
+  { config }: TopicDescription,
+  isAll: boolean,
+): Promise<void> {
+  const settings = Object.entries(config).filter(
+    ([, { source }]) => isAll || !output.isTerminal || source === 'topic',
   )
-  if (settings.length > 0) output.heading('\nSettings\n')
+  output.gap()
   if (settings.length > 0) {
+    output.heading('Settings')
+    output.gap()
     await output.table(
-      [
-        ...(output.isTerminal ? [] : [{ name: 'what' }]),
-        { name: 'key' },
-        { name: 'value' },
-        { name: 'from' },
-      ],
+      [...kindColumn(output), { name: 'key' }, { name: 'value' }, { name: 'from' }],
       settings.map(([key, { value, source }]) => [
         ...(output.isTerminal ? [] : ['config']),
         key,
@@ -61,9 +81,10 @@ export async function describeTopic(call: VerbCall<DescribeOptions>): Promise<Ex
         source,
       ]),
     )
+    output.gap()
   }
-  if (output.isTerminal && options.all !== true) {
-    output.remark('\nThe other settings have their defaults; --all shows them.')
+  if (output.isTerminal && !isAll) {
+    const which = settings.length > 0 ? 'The other settings' : 'All settings'
+    output.remark(`${which} have their defaults; --all shows them.`)
   }
-  return exitCodes.done
 }

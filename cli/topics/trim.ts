@@ -1,6 +1,7 @@
 /** `spool topics trim`: says which records go, asks, and moves the start of the partitions. */
 
-import { isConfirmed } from '../confirmation.ts'
+import type { TopicOffsets } from '../../client/index.ts'
+import { confirm } from '../confirmation.ts'
 import { openClient } from '../connection.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
 import { counted } from '../numbers.ts'
@@ -29,28 +30,17 @@ export async function trimTopic(call: VerbCall<TrimOptions>): Promise<ExitCode> 
     )
   }
   await using client = await openClient(call.global, { isPatient: false })
-  const at = offset === undefined ? position : 'earliest'
-  const { partitions } = await client.admin.offsets(topic, { at })
-  const cuts = wanted.map((partition): Cut => {
-    const found = partitions.find((each) => each.partition === partition)
-    if (found === undefined) {
-      throw new UsageError(
-        `--partition ${partition}: ${topic} has ${counted(partitions.length, 'partition')}, from 0 to ${partitions.length - 1}`,
-      )
-    }
-    const { logStartOffset, highWatermark } = found
-    return { partition, before: offset ?? found.offset, logStartOffset, highWatermark }
+  const found = await client.admin.offsets(topic, {
+    at: offset === undefined ? position : 'earliest',
   })
+  const cuts = wanted.map((partition) => cutOf(found, partition, offset))
   const isTrial = options.dryRun === true
   if (options.yes !== true || isTrial) {
     for (const cut of cuts) output.remark(preview(topic, cut))
   }
   const isSomething = cuts.some((cut) => cut.before > cut.logStartOffset)
   if (isSomething && !isTrial) {
-    if (!(await isConfirmed('Delete these records?', options.yes === true))) {
-      process.stderr.write('nothing was trimmed\n')
-      return exitCodes.failed
-    }
+    if (options.yes !== true) await confirm('Delete these records?', 'nothing was trimmed')
     for (const { partition, before, logStartOffset } of cuts) {
       if (before <= logStartOffset) continue
       const trimmed = await client.admin.trim(topic, partition, before)
@@ -61,12 +51,34 @@ export async function trimTopic(call: VerbCall<TrimOptions>): Promise<ExitCode> 
   return exitCodes.done
 }
 
+/** @throws UsageError for a partition that is not there and for an offset beyond its end. */
+function cutOf(
+  { topic, partitions }: TopicOffsets,
+  partition: number,
+  offset: number | undefined,
+): Cut {
+  const found = partitions.find((each) => each.partition === partition)
+  if (found === undefined) {
+    throw new UsageError(
+      `--partition ${partition}: ${topic} has ${counted(partitions.length, 'partition')}, counted from 0`,
+    )
+  }
+  const { logStartOffset, highWatermark } = found
+  const before = offset ?? found.offset
+  if (before > highWatermark) {
+    throw new UsageError(
+      `--before ${before}: ${topic}/${partition} ends before ${highWatermark}; --before latest deletes all there is`,
+    )
+  }
+  return { partition, before, logStartOffset, highWatermark }
+}
+
 function preview(topic: string, cut: Cut): string {
   const { partition, before, logStartOffset, highWatermark } = cut
   const goes = Math.max(0, before - logStartOffset)
   if (goes === 0)
     return `${topic}/${partition}: nothing before ${before}, it starts at ${logStartOffset}`
-  const stays = counted(Math.max(0, highWatermark - before), 'record')
+  const stays = counted(highWatermark - before, 'record')
   return `${topic}/${partition}: ${counted(goes, 'record')} would go, offsets ${logStartOffset} to ${before - 1}; ${stays} would stay`
 }
 
