@@ -6,10 +6,13 @@
 import { Client } from './client.ts'
 import { type ConnectOptions, connectSettings } from './connect-options.ts'
 import { NodeTransport } from './node/node-transport.ts'
+import { copyIntoSlab } from './node/small-copies.ts'
 import { nodeTextCodec } from './node/text-codec.ts'
+import { useCopyBytes } from './serdes/copies.ts'
 import { useTextCodec } from './serdes/text.ts'
 
 useTextCodec(nodeTextCodec)
+useCopyBytes(copyIntoSlab)
 
 /**
  * A client of the broker at `url`, at the environment's `SPOOL_URL`, or else at http://127.0.0.1:7766.

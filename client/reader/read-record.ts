@@ -1,7 +1,7 @@
 /** One record as a reader gives it: decoded field by field, when a field is looked at. */
 
 import { SpoolError } from '../api/errors.ts'
-import { copyOf } from '../serdes/plain.ts'
+import { copyOf } from '../serdes/copies.ts'
 import type { Deserializer } from '../serdes/serde.ts'
 import { textOf } from '../serdes/text.ts'
 import type { RawHeader, RecordFields } from '../transport.ts'

@@ -7,8 +7,8 @@
  */
 
 import { SpoolError } from '../api/errors.ts'
+import { copyOf } from './copies.ts'
 import { jsonText } from './json.ts'
-import { copyOf } from './plain.ts'
 import type { Serde } from './serde.ts'
 import { encodeText, textOf } from './text.ts'
 

@@ -1,6 +1,7 @@
 /** The two plainest serdes: text as its UTF-8, and bytes as they are. */
 
 import { SpoolError } from '../api/errors.ts'
+import { copyOf } from './copies.ts'
 import type { Serde } from './serde.ts'
 import { encodeText, requireText } from './text.ts'
 
@@ -15,7 +16,10 @@ export const string: Serde<string> = {
   deserializeRange: requireText,
 }
 
-/** Bytes as they are. What is read is a copy: it may be kept. */
+/**
+ * Bytes as they are. What is read is a copy: it may be kept and changed. In Node small ones stand side by
+ * side in one `ArrayBuffer`, as small Buffers do: take `byteOffset` into account, and do not transfer it.
+ */
 export const bytes: Serde<Uint8Array> = {
   serialize(given) {
     if (given instanceof Uint8Array) return given
@@ -23,11 +27,6 @@ export const bytes: Serde<Uint8Array> = {
   },
   deserialize: (given) => copyOf(given, 0, given.length),
   deserializeRange: copyOf,
-}
-
-/** Memory of its own, whatever kind of view `given` is (a Buffer's `slice` would be another view). */
-export function copyOf(given: Uint8Array, start: number, end: number): Uint8Array {
-  return new Uint8Array(given.subarray(start, end))
 }
 
 function nameOf(value: unknown): string {
