@@ -118,7 +118,7 @@ export class FetchSource implements RecordSource {
     try {
       while (!this.#places.isDone && !this.#isStopped) {
         await this.#ready.room()
-        if (!this.#isStopped) await this.#step()
+        if (!this.#places.isDone && !this.#isStopped) await this.#step()
       }
       this.#ready.end()
     } catch (error) {

@@ -85,3 +85,8 @@ export async function failure(promise: Promise<unknown>): Promise<unknown> {
   if ('reason' in failed) return failed.reason
   throw new Error(`it did not fail, but gave ${JSON.stringify(failed.value)}`)
 }
+
+/** Resolves once it is so; the test's own time limit ends a wait in vain. */
+export async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 5))
+}
