@@ -1,7 +1,7 @@
 /**
  * Topics, offsets and the cluster: the routes that change or describe things, with the types of the
  * contract. Every method is one request; those that only ask are tried again for retriable errors until
- * `requestTimeoutMs` is up, those that change something never are.
+ * `requestTimeoutMs` is up, those that change topics never are.
  */
 
 import type { Static } from '@sinclair/typebox'
@@ -17,6 +17,7 @@ import type {
 } from '../api/schemas/topics.ts'
 import type { ClientContext } from '../client-context.ts'
 import { pathOf } from '../paths.ts'
+import type { ProducerIdentity } from '../producer/partition-line.ts'
 import { type PositionLike, positionText } from '../reader/position-text.ts'
 import { retried } from '../retry.ts'
 import type { Answer, RequestOptions } from '../transport.ts'
@@ -125,6 +126,17 @@ export class Admin {
     return answer.document as Trimmed
   }
 
+  /**
+   * A producer id that nobody has: producers ask for their own; this is for those that `continues` in
+   * another process.
+   */
+  async createProducer(options?: CallOptions): Promise<ProducerIdentity> {
+    const path = pathOf(ROUTES.createProducer, {})
+    // An id that was given to nobody is no loss.
+    const ask = () => this.#request({ method: 'POST', path }, options)
+    return (await this.#retried(ask, options)).document as ProducerIdentity
+  }
+
   cluster(options?: CallOptions): Promise<Cluster> {
     return this.#ask(pathOf(ROUTES.cluster, {}), options)
   }
@@ -147,9 +159,13 @@ export class Admin {
     options: CallOptions | undefined,
     query?: RequestOptions['query'],
   ): Promise<T> {
-    const { settings } = this.#context
     const ask = () => this.#request({ method: 'GET', path, query }, options)
+    return (await this.#retried(ask, options)).document as T
+  }
+
+  #retried(ask: () => Promise<Answer>, options: CallOptions | undefined): Promise<Answer> {
+    const { settings } = this.#context
     const retries = { backoff: settings, timeoutMs: settings.requestTimeoutMs }
-    return (await retried(ask, { ...retries, signal: options?.signal })).document as T
+    return retried(ask, { ...retries, signal: options?.signal })
   }
 }

@@ -18,6 +18,10 @@
  *  - A copy whose answer was lost may still arrive, from a connection that is long closed. Where it could
  *    be let in behind a batch that was given up (a ghost), the batch is given up as well, as unknown,
  *    rather than sent under new numbers: that could write it twice.
+ *
+ * Where the program gave the numbers (`continues`), none is ever changed: they mean the same records to
+ * whoever had them before and to whoever will. A batch that can not go under its numbers is given up, and
+ * with it everything behind it, for good.
  */
 
 import { SpoolError } from '../api/errors.ts'
@@ -42,6 +46,8 @@ export interface LineRules {
   readonly inFlightMax: number
   readonly deliveryTimeoutMs: number
   readonly backoff: Backoff
+  /** The numbers it begins with and keeps to. Idempotent. */
+  readonly continues?: ProducerNumbers | undefined
 }
 
 export interface ProducerIdentity {
@@ -89,9 +95,15 @@ export class PartitionLine<T> {
   #hasGhost = false
   #failures = 0
   #retryAtMs = 0
+  /** Where numbers may not be changed: why nothing goes any more. */
+  #broken: SpoolError | undefined
 
   constructor(rules: LineRules) {
     this.#rules = rules
+    const { continues } = rules
+    if (continues === undefined) return
+    this.useProducer(continues)
+    this.#nextSequence = continues.baseSequence
   }
 
   /** Batches whose fate is not told yet, and those told that are still in flight. */
@@ -116,6 +128,7 @@ export class PartitionLine<T> {
 
   /** When the next batch runs out of time; `Infinity` when none can. */
   get deadlineMs(): number {
+    if (this.#broken !== undefined && this.#batches.length > 0) return 0
     for (const batch of this.#batches) if (!batch.isTold) return batch.deadlineMs
     return Number.POSITIVE_INFINITY
   }
@@ -138,6 +151,7 @@ export class PartitionLine<T> {
 
   /** The batch to send now, with its numbers; from here on it is in flight until `answered`. */
   next(nowMs: number): LineBatch<T> | undefined {
+    if (this.#broken !== undefined) return undefined
     // Everything before `at` is in flight; anything in flight behind it must come back first.
     const at = this.#batches.findIndex((batch) => !batch.isInFlight)
     const batch = this.#batches[at]
@@ -183,6 +197,7 @@ export class PartitionLine<T> {
    * that it is there: its neighbours want to know.
    */
   expire(nowMs: number): readonly Settled<T>[] {
+    if (this.#broken !== undefined) return this.abandon(this.#broken)
     const settled: Settled<T>[] = []
     for (let at = 0; at < this.#batches.length; ) {
       const batch = this.#batches[at] as LineBatch<T>
@@ -210,6 +225,13 @@ export class PartitionLine<T> {
     }
     this.#batches.length = 0
     return settled
+  }
+
+  /** A batch that was to come next never will; without `continues` that changes nothing. */
+  skipped(reason: SpoolError): readonly Settled<T>[] {
+    if (this.#rules.continues === undefined) return []
+    this.#broken ??= reason
+    return this.abandon(this.#broken)
   }
 
   /** Whether the batch at `at`, with everything before it in flight, may join them. */
@@ -253,6 +275,10 @@ export class PartitionLine<T> {
     if (batch.isTold) return this.#giveUp(batch, error)
     // An earlier one is still on its way: first that one, then this one again.
     if (!batch.wentFirst || this.#batches[0] !== batch) return []
+    if (this.#rules.continues !== undefined) {
+      batch.mayBeThere = true // of those who had these numbers before
+      return this.#giveUp(batch, error)
+    }
     batch.mayBeThere = false // the broker would have known it
     if (batch.mayArrive && this.#hasGhost) return this.#giveUp(batch, afterGhost(error))
     batch.numbers = undefined
@@ -267,8 +293,10 @@ export class PartitionLine<T> {
     this.#remove(batch)
     if (batch.numbers !== undefined) this.#holeAt = Math.max(this.#holeAt, batch.ordinal)
     if (batch.mayArrive) this.#hasGhost = true
-    if (batch.isTold) return []
-    return [{ item: batch.item, error: asOutcome(reason, batch.outcome, batch.lastError) }]
+    const behind = this.skipped(reason)
+    if (batch.isTold) return behind
+    const error = asOutcome(reason, batch.outcome, batch.lastError)
+    return [{ item: batch.item, error }, ...behind]
   }
 
   #remove(batch: LineBatch<T>): void {

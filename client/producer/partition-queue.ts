@@ -6,10 +6,11 @@
 
 import { SpoolError } from '../api/errors.ts'
 import { encodeText } from '../serdes/text.ts'
-import type { BatchFate, OpenBatch } from '../transport.ts'
+import type { BatchFate, OpenBatch, ProducerNumbers } from '../transport.ts'
 import type { LineBatch } from './line-batch.ts'
 import { PartitionLine, type ProducerIdentity } from './partition-line.ts'
 import { type BatchPlace, ProducerBatch } from './producer-batch.ts'
+import type { ProducerContinuation } from './producer-options.ts'
 import type { RecordParts } from './record-parts.ts'
 import type { SendingContext } from './sending-context.ts'
 
@@ -63,6 +64,7 @@ export class PartitionQueue {
       inFlightMax: settings.idempotent ? transport.inFlightPerPartitionMax : 1,
       deliveryTimeoutMs: settings.deliveryTimeoutMs,
       backoff: settings,
+      continues: numbersIn(place, settings.continues),
     })
   }
 
@@ -113,7 +115,11 @@ export class PartitionQueue {
     const { messageBytesMax } = this.#topic
     if (sizeBytes > messageBytesMax && batch.seal(undefined).sizeBytes > messageBytesMax) {
       const error = tooLarge(batch, messageBytesMax)
-      queueMicrotask(() => this.#context.ledger.tell(batch, { error }))
+      const behind = this.line.skipped(error)
+      queueMicrotask(() => {
+        this.#context.ledger.tell(batch, { error })
+        this.#tellAll(behind)
+      })
       return
     }
     const prepared = batch.records.prepare?.()
@@ -201,6 +207,23 @@ export class PartitionQueue {
     this.#context.ledger.begin(batch.generation)
     this.#context.sender.opened(this, batch.times.createdAtMs)
   }
+}
+
+/** @throws SpoolError INCONSISTENT_TOPIC_ID where they are of a topic that had this name before. */
+function numbersIn(
+  { topic, topicId, partition }: BatchPlace,
+  continues: ProducerContinuation | undefined,
+): ProducerNumbers | undefined {
+  if (continues === undefined) return undefined
+  const { producerId, producerEpoch, sequences } = continues
+  if (continues.topicId === topicId) {
+    return { producerId, producerEpoch, baseSequence: sequences[partition] ?? 0 }
+  }
+  throw new SpoolError(
+    'INCONSISTENT_TOPIC_ID',
+    `the producer continues in the topic with id ${continues.topicId}; ${topic} is another now, with id ${topicId}`,
+    { outcome: 'refused' },
+  )
 }
 
 function appendTo(records: OpenBatch, parts: RecordParts): void {

@@ -7,6 +7,24 @@ import type { Serializer } from '../serdes/serde.ts'
 import type { Acks, CompressionName } from '../transport.ts'
 import type { Delivery } from './delivery.ts'
 
+/**
+ * A producer that was there before, perhaps in another process: its id and epoch (`admin.createProducer`
+ * gave them), and the number that the next record of each partition has. Every record is numbered by its
+ * place in its partition, from 0 on, for ever, and none is given another number: the broker then appends
+ * each once, whoever sends it and in whatever batches, as long as it remembers the producer. So whoever
+ * looks up in the log how many are there, and goes on with the next, repeats nothing and leaves out
+ * nothing. A batch that fails takes everything behind it in its partition along;
+ * OUT_OF_ORDER_SEQUENCE_NUMBER says that the log holds other numbers than these.
+ */
+export interface ProducerContinuation {
+  /** Of the one topic that is written to. */
+  readonly topicId: string
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** By partition, modulo 2^31; 0 where absent. */
+  readonly sequences: Readonly<Record<number, number>>
+}
+
 export interface ProducerOptions<K = string | number | bigint | Uint8Array, V = unknown> {
   /** Where records go that name no topic. */
   readonly topic?: string
@@ -35,6 +53,8 @@ export interface ProducerOptions<K = string | number | bigint | Uint8Array, V = 
    * partition is under way at a time, so that they keep their order.
    */
   readonly idempotent?: boolean
+  /** Goes on as a producer that was there before. */
+  readonly continues?: ProducerContinuation
   /** From when a batch is begun to its fate, retries included; then it fails with REQUEST_TIMED_OUT. */
   readonly deliveryTimeoutMs?: number
   /** How long the broker may take to acknowledge one request. */
@@ -75,6 +95,7 @@ export interface ProducerSettings<K, V> extends Readonly<Record<NumberName, numb
   readonly compression: CompressionName
   readonly acks: Acks
   readonly idempotent: boolean
+  readonly continues: ProducerContinuation | undefined
   readonly onDelivery: ((delivery: Delivery) => void) | undefined
 }
 
@@ -83,7 +104,18 @@ export type SendingSettings = Omit<ProducerSettings<never, never>, 'key' | 'valu
 
 const COMPRESSIONS: readonly CompressionName[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
 const ACKS: readonly Acks[] = ['all', 1, 0]
-const OTHERS = ['topic', 'key', 'value', 'compression', 'acks', 'idempotent', 'onDelivery']
+const OTHERS = [
+  'topic',
+  'key',
+  'value',
+  'compression',
+  'acks',
+  'idempotent',
+  'continues',
+  'onDelivery',
+]
+const SEQUENCE_MAX = 2 ** 31 - 1
+const EPOCH_MAX = 2 ** 15 - 1
 
 /**
  * Checks the options and fills in what is not given.
@@ -100,6 +132,7 @@ export function producerSettings<K, V>(options: ProducerOptions<K, V>): Producer
     Object.keys(NUMBERS).map((name) => [name, checkedNumber(name as NumberName, options)]),
   ) as Record<NumberName, number>
   const acks = oneOf('acks', options.acks ?? 'all', ACKS)
+  const idempotent = checkedIdempotent(options.idempotent, acks)
   const settings = {
     ...numbers,
     topic: checkedTopic(options.topic),
@@ -108,7 +141,8 @@ export function producerSettings<K, V>(options: ProducerOptions<K, V>): Producer
     value: checkedSerde('value', options.value ?? (auto as Serializer<V>)),
     compression: oneOf('compression', options.compression ?? 'lz4', COMPRESSIONS),
     acks,
-    idempotent: checkedIdempotent(options.idempotent, acks),
+    idempotent,
+    continues: checkedContinuation(options.continues, idempotent),
     onDelivery: checkedListener(options.onDelivery),
   }
   if (settings.lingerMs < settings.deliveryTimeoutMs) return settings
@@ -141,6 +175,31 @@ function checkedIdempotent(given: boolean | undefined, acks: Acks): boolean {
   }
   if (!value || acks !== 0) return value
   throw invalid('idempotent is true and acks is 0: who hears no answer can repeat nothing')
+}
+
+function checkedContinuation(
+  continues: ProducerContinuation | undefined,
+  isIdempotent: boolean,
+): ProducerContinuation | undefined {
+  if (continues === undefined) return undefined
+  if (!isIdempotent) {
+    throw invalid('continues is given and idempotent is false: it is numbers that are continued')
+  }
+  const { topicId, producerId, producerEpoch, sequences } = continues
+  const isRight =
+    typeof topicId === 'string' &&
+    isIntegerUpTo(producerId, Number.MAX_SAFE_INTEGER) &&
+    isIntegerUpTo(producerEpoch, EPOCH_MAX) &&
+    typeof sequences === 'object' &&
+    Object.values(sequences).every((sequence) => isIntegerUpTo(sequence, SEQUENCE_MAX))
+  if (isRight) return continues
+  throw invalid(
+    `continues is not {topicId, producerId, producerEpoch, sequences} with sequences from 0 to ${SEQUENCE_MAX}`,
+  )
+}
+
+function isIntegerUpTo(value: unknown, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max
 }
 
 function checkedListener<T>(listener: T | undefined): T | undefined {
