@@ -183,7 +183,8 @@ function exchangeError(error: Error, options: ExchangeOptions, isSent: boolean):
   const { url } = options
   const code = (error as NodeJS.ErrnoException).code ?? ''
   const outcome = outcomeOf(options, isSent)
-  if (code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW') {
+  // undici's error has the parser's code, or none.
+  if (error.name === 'HTTPParserError' || code === 'UND_ERR_HEADERS_OVERFLOW') {
     return new SpoolError(
       'UNKNOWN_SERVER_ERROR',
       `what answers at ${url} does not speak HTTP as a broker does: ${messageOf(error)}`,
