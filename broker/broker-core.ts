@@ -18,6 +18,7 @@ import { openFilesLimit } from '../storage/file/open-files.ts'
 import type { Log } from '../storage/log/log.ts'
 import { LogManager } from '../storage/log-manager.ts'
 import type { Logger } from '../storage/logger.ts'
+import { partitionerReady } from '../storage/record/partitioner.ts'
 import { ClusterImage, differenceOf, type TopicImage } from './cluster/cluster-image.ts'
 import { ClusterMetadata } from './cluster/cluster-metadata.ts'
 import { FileClusterStore } from './cluster/file-store.ts'
@@ -113,6 +114,7 @@ export class BrokerCore {
 
   /** Finishes what was begun, loads and recovers the logs, and begins to follow the metadata. */
   async recover(): Promise<void> {
+    await partitionerReady('xxhash64')
     await this.topics.finishDeletions()
     const { image } = this.metadata
     await this.#logs.loadLogs([...image.topics.values()].map((topic) => this.#logsToLoad(topic)))

@@ -4,8 +4,8 @@
  * only, so that the same code runs in Node and in a browser. Types only.
  */
 
-import type { HeaderToAppend } from '../storage/record/batch-builder.ts'
-import type { CompressionName } from '../storage/record/compression.ts'
+import type { CompressionName } from '../storage/record/compression-names.ts'
+import type { HeaderToAppend } from '../storage/record/header-to-append.ts'
 import type { SpoolError } from './api/errors.ts'
 import type { HttpMethod } from './api/route.ts'
 

@@ -104,6 +104,12 @@ test('Fastify, compression and consensus libraries stay in their rooms', () => {
   expect(offenders((it) => isAnyOf(it, 'msgpackr') && !isIn(it.from, ...packing))).toEqual([])
 })
 
+test('nothing that is published waits for something while it loads: require() would be refused', () => {
+  const published = sources.filter((path) => isIn(path, 'storage', 'client', 'broker'))
+  const waits = /^(?:(?:export )?(?:const|let) [^=]*= )?await |^for await/m
+  expect(published.filter((path) => waits.test(textOf.get(path) ?? ''))).toEqual([])
+})
+
 test('no file imports itself by way of others', () => {
   expect(findCycle(imports.filter((it) => !it.isTypeOnly))).toEqual([])
 })

@@ -3,8 +3,9 @@
  * again for later ones; after sealing only the finished bytes are kept.
  */
 
-import { BatchBuilder, type HeaderToAppend } from '../../storage/record/batch-builder.ts'
-import type { CompressionName } from '../../storage/record/compression.ts'
+import { BatchBuilder } from '../../storage/record/batch-builder.ts'
+import type { CompressionName } from '../../storage/record/compression-names.ts'
+import type { HeaderToAppend } from '../../storage/record/header-to-append.ts'
 import {
   NO_PRODUCER_EPOCH,
   NO_PRODUCER_ID,

@@ -4,7 +4,11 @@
  * wait here, in order, until the broker has been asked.
  */
 
-import { partitionForKey, StickyChooser } from '../../storage/record/partitioner.ts'
+import {
+  partitionerReady,
+  partitionForKey,
+  StickyChooser,
+} from '../../storage/record/partitioner.ts'
 import { SpoolError } from '../api/errors.ts'
 import type { TopicMetadata } from '../metadata.ts'
 import { isWorthRetrying } from '../retry.ts'
@@ -163,6 +167,7 @@ export class TopicQueue implements QueueTopic {
     const topic = await (this.#metadata === undefined
       ? metadata.topic(this.name)
       : metadata.refresh(this.name))
+    await partitionerReady(topic.partitioner)
     this.#learn(topic)
     return topic
   }

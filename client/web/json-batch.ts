@@ -4,7 +4,7 @@
  * very bytes that were given. Nothing is compressed here: the broker compresses what it stores.
  */
 
-import type { HeaderToAppend } from '../../storage/record/batch-builder.ts'
+import type { HeaderToAppend } from '../../storage/record/header-to-append.ts'
 import { SpoolError } from '../api/errors.ts'
 import type { CompressionName, OpenBatch, ProducerNumbers, SealedBatch } from '../transport.ts'
 import { encodeBase64, textOf } from './base64.ts'

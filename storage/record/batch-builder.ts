@@ -11,6 +11,7 @@ import {
   compressionCode,
 } from './compression.ts'
 import { crc32c } from './crc32c.ts'
+import type { HeaderToAppend } from './header-to-append.ts'
 import { writeInt64 } from './int64.ts'
 import {
   ATTRIBUTES_AT,
@@ -43,12 +44,6 @@ export interface BatchBuilderOptions {
   readonly baseSequence?: number
   /** Room to begin with; doubles as needed. */
   readonly initialBytes?: number
-}
-
-export interface HeaderToAppend {
-  /** UTF-8 bytes; Kafka's clients show it as text. */
-  readonly name: Uint8Array
-  readonly value: Uint8Array | null
 }
 
 const INITIAL_BYTES = 4 * 1024

@@ -1,9 +1,8 @@
 /**
- * The five ways a batch's records may be compressed, by name and by the code in its attributes, and the
- * one place that compresses and decompresses. gzip and zstd come with Node; snappy and LZ4 are native
- * libraries, loaded on first use. Owns the bound: whatever the bytes claim, the output never exceeds
- * `maxBytes`, and the size is checked before it is allocated. Framing of LZ4 and snappy is in
- * `lz4-frame` and `snappy-frame`.
+ * The one place that compresses and decompresses, in the five ways of `compression-names.ts`. gzip and
+ * zstd come with Node; snappy and LZ4 are native libraries, loaded on first use. Owns the bound: whatever
+ * the bytes claim, the output never exceeds `maxBytes`, and the size is checked before it is allocated.
+ * Framing of LZ4 and snappy is in `lz4-frame` and `snappy-frame`.
  */
 
 import { promisify } from 'node:util'
@@ -17,14 +16,12 @@ import {
   zstdCompressSync,
   zstdDecompressSync,
 } from 'node:zlib'
+import { COMPRESSION_NAMES, type CompressionName } from './compression-names.ts'
 import { corrupt, tooLarge } from './decode-errors.ts'
 import { decodeLz4Frame, encodeLz4Frame, encodeLz4FrameElsewhere } from './lz4-frame.ts'
 import { decodeSnappy, encodeSnappy } from './snappy-frame.ts'
 
-/** By Kafka's code: the name's index is what stands in bits 0 to 2 of a batch's attributes. */
-export const COMPRESSION_NAMES = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-
-export type CompressionName = (typeof COMPRESSION_NAMES)[number]
+export { COMPRESSION_NAMES, type CompressionName }
 
 /** The code of `name` in a batch's attributes. */
 export function compressionCode(name: CompressionName): number {

@@ -10,10 +10,26 @@ import type { Random } from '../clock.ts'
 
 export type PartitionerName = 'xxhash64' | 'murmur2'
 
-// A millisecond or so when the module loads, so that hashing itself needs no promise.
-const { h64Raw } = await xxhash()
+/** xxHash64 in WebAssembly, once it is there. */
+let h64Raw: ((bytes: Uint8Array, seed: bigint) => bigint) | undefined
+let loading: Promise<void> | undefined
 
-/** The partition of `key` among `partitions` (at least 1): the same for ever, on every producer. */
+/**
+ * Resolves when keys can be hashed by this name, which takes a millisecond the first time. Not done when
+ * the module loads: a module that waits for something can not be `require`d.
+ */
+export async function partitionerReady(name: PartitionerName): Promise<void> {
+  if (name === 'murmur2') return
+  loading ??= xxhash().then((loaded) => {
+    h64Raw = loaded.h64Raw
+  })
+  await loading
+}
+
+/**
+ * The partition of `key` among `partitions` (at least 1): the same for ever, on every producer. Only once
+ * `partitionerReady` has resolved for the name.
+ */
 export function partitionForKey(
   name: PartitionerName,
   key: Uint8Array,
@@ -34,8 +50,9 @@ function murmur2Partition(key: Uint8Array, partitions: number): number {
   return (murmur2(key) & 0x7fff_ffff) % partitions
 }
 
-/** xxHash64 with seed 0, in [0, 2^64). */
+/** xxHash64 with seed 0, in [0, 2^64). Only once `partitionerReady` has resolved for it. */
 export function xxHash64(bytes: Uint8Array): bigint {
+  if (h64Raw === undefined) throw new Error('keys were hashed before partitionerReady')
   return h64Raw(bytes, 0n)
 }
 

@@ -3,13 +3,16 @@
  */
 
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import {
   murmur2,
+  partitionerReady,
   partitionForKey,
   StickyChooser,
   xxHash64,
 } from '../../../storage/record/partitioner.ts'
+
+beforeAll(() => partitionerReady('xxhash64'))
 
 // Kafka's own vectors: clients' UtilsTest.testMurmur2.
 test.each([
