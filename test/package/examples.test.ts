@@ -1,0 +1,96 @@
+/**
+ * The projects of `examples/`, as their READMEs say: beside a packed package, installed, their types
+ * checked and their scripts run, under vitest and node:test and against a broker of their own.
+ */
+
+import { once } from 'node:events'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startBroker } from '../../broker/testing.ts'
+import { Consumer, type Packed, pack, ROOT, registryProblem } from './consumer.ts'
+
+const directory = mkdtempSync(join(tmpdir(), 'spool-packed-'))
+let packed: Packed
+let problem: string | undefined
+
+beforeAll(async () => {
+  packed = await pack(directory)
+  problem = await registryProblem()
+  if (problem !== undefined) console.log(`the examples are not run: ${problem}`)
+}, 180_000)
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+/** What `npm pack` in a checkout and `npm install` in one of its examples leave. */
+async function installed(name: string): Promise<Consumer> {
+  const checkout = mkdtempSync(join(tmpdir(), 'spool-examples-'))
+  const consumer = new Consumer(checkout, join('examples', name))
+  cpSync(join(ROOT, 'examples', name), consumer.directory, { recursive: true })
+  cpSync(packed.tarball, join(checkout, basename(packed.tarball)))
+  await consumer.npm('install')
+  return consumer
+}
+
+/** As the examples' readers would have it: strict, libraries checked too. */
+async function checkTypes(consumer: Consumer): Promise<void> {
+  const compilerOptions = {
+    target: 'es2024',
+    lib: ['es2024', 'esnext.disposable'],
+    module: 'nodenext',
+    strict: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    erasableSyntaxOnly: true,
+    // Other people's declarations need not be as clean as ours.
+    skipLibCheck: true,
+    types: ['node'],
+    typeRoots: [join(ROOT, 'node_modules/@types')],
+  }
+  consumer.write({
+    'tsconfig.json': JSON.stringify({
+      compilerOptions,
+      include: ['**/*.ts'],
+      exclude: ['node_modules'],
+    }),
+  })
+  await consumer.run(process.execPath, join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', '.')
+}
+
+test('tests of a service, with vitest and with node:test', async (context) => {
+  context.skip(problem !== undefined, problem)
+  using consumer = await installed('testing')
+  await checkTypes(consumer)
+  const vitest = await consumer.run('npm', 'run', 'test:vitest')
+  expect(vitest.stdout).toMatch(/2 passed/)
+  const node = await consumer.run('npm', 'run', 'test:node')
+  expect(node.stdout).toMatch(/pass 2\b/)
+}, 300_000)
+
+test('the small programs', async (context) => {
+  context.skip(problem !== undefined, problem)
+  using consumer = await installed('programs')
+  await checkTypes(consumer)
+  await using broker = await startBroker()
+  consumer.environment.SPOOL_URL = broker.url
+  const outputOf = async (...words: string[]) =>
+    (await consumer.run(process.execPath, ...words)).stdout
+
+  consumer.write({ 'three.txt': 'one\ntwo\nthree\n' })
+  expect(await outputOf('produce.ts', 'three.txt')).toBe("3 records are on the broker's disk\n")
+  expect(await outputOf('typed-orders.ts')).toMatch(
+    /^stored as offset 0 of partition \d\nSERIALIZATION_FAILED: .*cents.*\nada spent 250 cents\n$/s,
+  )
+
+  const reader = consumer.start(process.execPath, 'read.ts', 'earliest')
+  let printed = ''
+  reader.stdout.setEncoding('utf8').on('data', (text: string) => {
+    const hadAll = printed.includes('three\n')
+    printed += text
+    if (!hadAll && printed.includes('three\n')) reader.kill('SIGINT')
+  })
+  const [code] = (await once(reader, 'close')) as [number | null]
+  expect(printed).toMatch(/^0 0 one\n0 1 two\n0 2 three\nread up to .*3/)
+  expect(code).toBe(0)
+}, 300_000)
