@@ -95,6 +95,8 @@ export interface OpenBatch {
   prepare?(): Promise<void> | undefined
   /** Compressed, numbered, with its checksum. May be called again with other numbers. */
   seal(producer: ProducerNumbers | undefined): SealedBatch
+  /** It is appended and will not be sent again: the memory of its bytes may be used for others. */
+  release?(): void
 }
 
 /** What makes a batch idempotent: the broker appends each sequence of a producer once. */

@@ -26,6 +26,7 @@ import { exchange, type WholeAnswer } from './http-exchange.ts'
 import { BuilderPool, NodeOpenBatch } from './open-batch.ts'
 import { ProduceConnection } from './produce-connection.ts'
 import { produceBody, produceFates, unconfirmedFates } from './produce-frame.ts'
+import { SpareMemory } from './spare-memory.ts'
 
 /** What the answer to a write may take beyond the time the broker itself was given. */
 const PRODUCE_GRACE_MS = 5_000
@@ -40,7 +41,8 @@ export class NodeTransport implements Transport {
   readonly #headers: Readonly<Record<string, string>>
   readonly #pool: Pool
   readonly #produce: ProduceConnection
-  readonly #builders = new BuilderPool()
+  readonly #memory = new SpareMemory()
+  readonly #builders = new BuilderPool(this.#memory)
   #closed: SpoolError | undefined
 
   constructor(settings: ConnectSettings) {
@@ -90,12 +92,13 @@ export class NodeTransport implements Transport {
 
   async produce(call: ProduceCall): Promise<readonly BatchFate[]> {
     this.#checkOpen()
+    const body = produceBody(call, this.#memory.take)
     const answer = await this.#produce
       .send({
         method: ROUTES.produceBatches.method,
         path: ROUTES.produceBatches.path,
         headers: { ...this.#headers, accept: ACCEPTED_TYPES, 'content-type': BATCHES_TYPE },
-        body: produceBody(call),
+        body,
         isWrite: true,
         bytesMax: this.#settings.responseBytesMax,
         timeoutMs: call.timeoutMs + PRODUCE_GRACE_MS,
@@ -104,7 +107,11 @@ export class NodeTransport implements Transport {
       })
       .catch((error) => this.#failed(error))
     if (!isSuccess(answer)) throw withOutcome(answerErrorOf(answer, true), 'unknown')
-    return answer.status === ACCEPTED ? unconfirmedFates(call) : produceFates(answer.body, call)
+    const fates =
+      answer.status === ACCEPTED ? unconfirmedFates(call) : produceFates(answer.body, call)
+    // Who says what became of it has read it to its end. That of one batch is the batch's.
+    if (call.batches.length > 1) this.#memory.giveBack(body)
+    return fates
   }
 
   openSource(call: SourceCall): RecordSource {

@@ -13,6 +13,8 @@ import {
   RecordBatch,
 } from '../../storage/record/record-batch.ts'
 import type { OpenBatch, OpenBatchOptions, ProducerNumbers, SealedBatch } from '../transport.ts'
+import { ENVELOPE_ROOM_BYTES } from './produce-frame.ts'
+import type { SpareMemory } from './spare-memory.ts'
 
 /** Builders that wait for their next batch, over all compressions. */
 const SPARE_BUILDERS_MAX = 16
@@ -30,12 +32,21 @@ const NO_PRODUCER: ProducerNumbers = {
 
 /** Lends builders, so that their memory is touched for the first time once and not per batch. */
 export class BuilderPool {
+  readonly #memory: SpareMemory
   readonly #spare = new Map<CompressionName, BatchBuilder[]>()
   #count = 0
 
+  /** `memory` is for finished batches. */
+  constructor(memory: SpareMemory) {
+    this.#memory = memory
+  }
+
   take({ compression, sizeBytes }: OpenBatchOptions): BatchBuilder {
     const spare = this.#spare.get(compression)?.pop()
-    if (spare === undefined) return new BatchBuilder({ compression, initialBytes: sizeBytes })
+    if (spare === undefined) {
+      const allocate = this.#batchMemory
+      return new BatchBuilder({ compression, initialBytes: sizeBytes, allocate })
+    }
     this.#count--
     return spare
   }
@@ -48,6 +59,14 @@ export class BuilderPool {
     if (spare === undefined) this.#spare.set(compression, [builder])
     else spare.push(builder)
   }
+
+  /** A finished batch that is not needed any more. */
+  giveBackBatch(batch: Buffer): void {
+    this.#memory.giveBack(batch)
+  }
+
+  readonly #batchMemory = (bytes: number): Buffer =>
+    this.#memory.take(ENVELOPE_ROOM_BYTES + bytes).subarray(ENVELOPE_ROOM_BYTES)
 }
 
 export class NodeOpenBatch implements OpenBatch {
@@ -102,7 +121,7 @@ export class NodeOpenBatch implements OpenBatch {
     if (builder === undefined || !isWorthIt) return undefined
     const built = builder.buildElsewhere().then((body) => {
       // Who could not wait has sealed it meanwhile.
-      if (this.#body === undefined) this.#built(builder, body)
+      if (this.#builder === builder) this.#built(builder, body)
       this.#pool.giveBack(this.#compression, builder)
     })
     this.#isPreparing = true
@@ -120,8 +139,15 @@ export class NodeOpenBatch implements OpenBatch {
     return { body, sizeBytes: body.length, recordCount: this.#recordCount, producer }
   }
 
+  release(): void {
+    if (this.#body === undefined) return
+    this.#pool.giveBackBatch(this.#body)
+    this.#body = undefined
+  }
+
   #build(): Buffer {
-    const builder = this.#builder!
+    const builder = this.#builder
+    if (builder === undefined) throw new Error('the batch was released')
     const body = builder.build()
     this.#built(builder, body)
     if (!this.#isPreparing) this.#pool.giveBack(this.#compression, builder)

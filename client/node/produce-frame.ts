@@ -5,8 +5,20 @@ import { isErrorCode, SpoolError } from '../api/errors.ts'
 import type { ProduceResults } from '../api/schemas/envelopes.ts'
 import type { BatchFate, Durability, ProduceCall } from '../transport.ts'
 
-/** Envelope and batches in one buffer: undici pipelines nothing else. */
-export function produceBody({ acks, timeoutMs, batches }: ProduceCall): Buffer {
+/**
+ * Free bytes in front of every sealed batch, for the envelope of a request that is about it alone: with
+ * the longest name of a topic some 400.
+ */
+export const ENVELOPE_ROOM_BYTES = 512
+
+/**
+ * Envelope and batches in one buffer: undici pipelines nothing else. Of one batch it is the batch's own
+ * memory, with the envelope in front; several are copied into memory of `take`.
+ */
+export function produceBody(
+  { acks, timeoutMs, batches }: ProduceCall,
+  take: (bytes: number) => Buffer,
+): Buffer {
   const head = frameEnvelope({
     acks,
     timeoutMs,
@@ -17,15 +29,22 @@ export function produceBody({ acks, timeoutMs, batches }: ProduceCall): Buffer {
       bytes: batch.sizeBytes,
     })),
   })
-  const size = batches.reduce((sum, { batch }) => sum + batch.sizeBytes, head.length)
-  const body = Buffer.allocUnsafe(size)
-  let at = head.copy(body)
-  for (const { batch } of batches) {
-    // Sealed by this transport: bytes, never text.
-    body.set(batch.body as Uint8Array, at)
-    at += batch.sizeBytes
-  }
-  return body
+  // Sealed by this transport: bytes, never text.
+  const bodies = batches.map(({ batch }) => batch.body as Buffer)
+  const [only] = bodies
+  if (bodies.length === 1 && head.length <= ENVELOPE_ROOM_BYTES) return behind(head, only!)
+  const size = bodies.reduce((sum, { length }) => sum + length, head.length)
+  const all = take(size)
+  let at = head.copy(all)
+  for (const body of bodies) at += body.copy(all, at)
+  return all
+}
+
+function behind(head: Buffer, body: Buffer): Buffer {
+  const start = body.byteOffset - head.length
+  const whole = Buffer.from(body.buffer, start, head.length + body.length)
+  head.copy(whole)
+  return whole
 }
 
 /** What became of each batch when nobody was asked to say (`acks: 0`). */

@@ -177,7 +177,8 @@ export class PartitionQueue {
     for (const { item, error } of this.line.answered(batch, answer, nowMs, random)) {
       this.#context.ledger.tell(item, error === undefined ? fate : { error })
     }
-    if (fate.error !== undefined) this.#topic.batchFailed(fate.error, this.place.topicId)
+    if (fate.error === undefined) batch.item.records.release?.()
+    else this.#topic.batchFailed(fate.error, this.place.topicId)
   }
 
   #tellAll(settled: ReturnType<PartitionLine<ProducerBatch>['expire']>): void {

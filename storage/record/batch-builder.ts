@@ -6,8 +6,8 @@
 
 import {
   type CompressionName,
-  compress,
-  compressElsewhere,
+  compressBehind,
+  compressBehindElsewhere,
   compressionCode,
 } from './compression.ts'
 import { crc32c } from './crc32c.ts'
@@ -44,6 +44,8 @@ export interface BatchBuilderOptions {
   readonly baseSequence?: number
   /** Room to begin with; doubles as needed. */
   readonly initialBytes?: number
+  /** Gives memory for finished batches; new memory when absent. */
+  readonly allocate?: (bytes: number) => Buffer
 }
 
 const INITIAL_BYTES = 4 * 1024
@@ -64,6 +66,7 @@ export class BatchBuilder {
   readonly #compression: CompressionName
   readonly #producerId: number
   readonly #producerEpoch: number
+  readonly #allocate: (bytes: number) => Buffer
   #baseSequence: number
   /** The batch's header, not yet filled in, and the records so far. */
   #bytes: Buffer
@@ -77,6 +80,7 @@ export class BatchBuilder {
     this.#producerId = options.producerId ?? NO_PRODUCER_ID
     this.#producerEpoch = options.producerEpoch ?? NO_PRODUCER_EPOCH
     this.#baseSequence = options.baseSequence ?? NO_SEQUENCE
+    this.#allocate = options.allocate ?? Buffer.allocUnsafe
     const initialBytes = options.initialBytes ?? INITIAL_BYTES
     // From Node's shared pool where it is small: one record a request makes two of them.
     this.#bytes = Buffer.allocUnsafe(Math.max(initialBytes, 2 * RECORD_BATCH_HEADER_BYTES))
@@ -139,24 +143,28 @@ export class BatchBuilder {
    * builder may go on being appended to, or be `reset`. Throws `RangeError` when it holds no record.
    */
   build(): Buffer {
-    return this.#batchOf(compress(this.#compression, this.#records()))
+    const records = this.#records()
+    return this.#finished(
+      compressBehind(RECORD_BATCH_HEADER_BYTES, this.#compression, records, this.#allocate),
+    )
   }
 
   /** As `build`, compressed on other threads: leave the builder alone until it resolves. */
   async buildElsewhere(): Promise<Buffer> {
-    return this.#batchOf(await compressElsewhere(this.#compression, this.#records()))
+    const records = this.#records()
+    return this.#finished(
+      await compressBehindElsewhere(
+        RECORD_BATCH_HEADER_BYTES,
+        this.#compression,
+        records,
+        this.#allocate,
+      ),
+    )
   }
 
   #records(): Buffer {
     if (this.#recordCount === 0) throw new RangeError('a batch has at least one record')
     return this.#bytes.subarray(RECORD_BATCH_HEADER_BYTES, this.#at)
-  }
-
-  #batchOf(stored: Buffer): Buffer {
-    const batch = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES + stored.length)
-    stored.copy(batch, RECORD_BATCH_HEADER_BYTES)
-    this.#writeHeader(batch)
-    return batch
   }
 
   /** Empties it for the next batch, keeping its room. An idempotent producer gives the next sequence. */
@@ -198,7 +206,8 @@ export class BatchBuilder {
     if (isFirst || timestamp > this.#maxTimestamp) this.#maxTimestamp = timestamp
   }
 
-  #writeHeader(batch: Buffer): void {
+  /** `batch` with its header, which was left free. */
+  #finished(batch: Buffer): Buffer {
     writeInt64(batch, 0, BASE_OFFSET_AT)
     batch.writeInt32BE(batch.length - LOG_OVERHEAD_BYTES, BATCH_LENGTH_AT)
     batch.writeInt32BE(-1, LEADER_EPOCH_AT)
@@ -212,6 +221,7 @@ export class BatchBuilder {
     batch.writeInt32BE(this.#baseSequence, BASE_SEQUENCE_AT)
     batch.writeInt32BE(this.#recordCount, RECORD_COUNT_AT)
     batch.writeUInt32BE(crc32c(batch.subarray(ATTRIBUTES_AT)), CRC_AT)
+    return batch
   }
 
   /** What the record's length field will say. */

@@ -18,7 +18,12 @@ import {
 } from 'node:zlib'
 import { COMPRESSION_NAMES, type CompressionName } from './compression-names.ts'
 import { corrupt, tooLarge } from './decode-errors.ts'
-import { decodeLz4Frame, encodeLz4Frame, encodeLz4FrameElsewhere } from './lz4-frame.ts'
+import {
+  type Allocate,
+  decodeLz4Frame,
+  encodeLz4Frame,
+  encodeLz4FrameElsewhere,
+} from './lz4-frame.ts'
 import { decodeSnappy, encodeSnappy } from './snappy-frame.ts'
 
 export { COMPRESSION_NAMES, type CompressionName }
@@ -45,20 +50,45 @@ export function compress(name: CompressionName, bytes: Buffer): Buffer {
 }
 
 /**
- * As `compress`, with the work on other threads; `bytes` must stay as they are until it resolves. Worth
- * it from a few blocks on: a call there and back costs some 20 µs.
+ * As `compress`, into memory of `allocate` and behind `front` bytes that are left to the caller, never
+ * `bytes` themselves: a batch has its header there.
  */
-export function compressElsewhere(name: CompressionName, bytes: Buffer): Promise<Buffer> {
+export function compressBehind(
+  front: number,
+  name: CompressionName,
+  bytes: Buffer,
+  allocate: Allocate,
+): Buffer {
+  if (name === 'lz4') return encodeLz4Frame(bytes, front, allocate)
+  return copiedBehind(front, compress(name, bytes), allocate)
+}
+
+/**
+ * As `compressBehind`, with the work on other threads; `bytes` must stay as they are until it resolves.
+ * Worth it from a few blocks on: a call there and back costs some 20 µs.
+ */
+export async function compressBehindElsewhere(
+  front: number,
+  name: CompressionName,
+  bytes: Buffer,
+  allocate: Allocate,
+): Promise<Buffer> {
   switch (name) {
     case 'gzip':
-      return gzipElsewhere(bytes)
+      return copiedBehind(front, await gzipElsewhere(bytes), allocate)
     case 'lz4':
-      return encodeLz4FrameElsewhere(bytes)
+      return encodeLz4FrameElsewhere(bytes, front, allocate)
     case 'zstd':
-      return zstdElsewhere(bytes)
+      return copiedBehind(front, await zstdElsewhere(bytes), allocate)
     default:
-      return Promise.resolve(compress(name, bytes))
+      return compressBehind(front, name, bytes, allocate)
   }
+}
+
+function copiedBehind(front: number, bytes: Buffer, allocate: Allocate): Buffer {
+  const memory = allocate(front + bytes.length)
+  bytes.copy(memory, front)
+  return memory
 }
 
 const gzipElsewhere = promisify<Buffer, Buffer>(gzip)

@@ -77,36 +77,51 @@ interface FrameHeader {
 
 let native: Lz4 | undefined
 
-/** `bytes` as one LZ4 frame. */
-export function encodeLz4Frame(bytes: Buffer): Buffer {
+/** `bytes` as one LZ4 frame, behind `front` bytes for the caller, in memory of `allocate`. */
+export function encodeLz4Frame(bytes: Buffer, front = 0, allocate = newMemory): Buffer {
   native ??= load()
+  const lz4 = native
   const blocks = blocksOf(bytes)
-  const output = Buffer.allocUnsafeSlow(bytes.length + frameOverhead(blocks.length))
-  let at = WRITTEN_HEADER.copy(output)
-  for (const block of blocks) {
-    at = writeBlock(block, native.compressSync(block), output, at)
-  }
-  at = output.writeUInt32LE(0, at)
-  return output.subarray(0, at)
+  const sized = blocks.map((block) => lz4.compressSync(block))
+  return frameOf(blocks, sized, front, allocate)
 }
 
 /** The same frame, its blocks compressed on other threads; `bytes` must stay as they are until then. */
-export async function encodeLz4FrameElsewhere(bytes: Buffer): Promise<Buffer> {
+export async function encodeLz4FrameElsewhere(
+  bytes: Buffer,
+  front = 0,
+  allocate = newMemory,
+): Promise<Buffer> {
   native ??= load()
   const lz4 = native
   const blocks = blocksOf(bytes)
   const sized = await Promise.all(blocks.map((block) => lz4.compress(block)))
+  return frameOf(blocks, sized, front, allocate)
+}
+
+/** Gives memory that nobody else uses. */
+export type Allocate = (bytes: number) => Buffer
+
+export const newMemory: Allocate = (bytes) => Buffer.allocUnsafeSlow(bytes)
+
+/** Each block as it is, or as the library compressed it. */
+function frameOf(
+  blocks: readonly Buffer[],
+  sized: readonly Buffer[],
+  front: number,
+  allocate: Allocate,
+): Buffer {
   const stored = sized.reduce(
-    (sum, { length }, at) => sum + Math.min(length, blocks[at]!.length),
+    (sum, { length }, at) => sum + Math.min(length - SIZE_BYTES, blocks[at]!.length),
     0,
   )
-  const output = Buffer.allocUnsafeSlow(stored + frameOverhead(blocks.length))
-  let at = WRITTEN_HEADER.copy(output)
+  const output = allocate(front + stored + frameOverhead(blocks.length))
+  let at = front + WRITTEN_HEADER.copy(output, front)
   for (const [index, block] of blocks.entries()) {
-    at = writeBlock(block, sized[index] as Buffer, output, at)
+    at = writeBlock(block, sized[index]!, output, at)
   }
-  at = output.writeUInt32LE(0, at)
-  return output.subarray(0, at)
+  output.writeUInt32LE(0, at)
+  return output
 }
 
 /** What stands around the blocks. */
