@@ -4,11 +4,13 @@
  */
 
 import { once } from 'node:events'
-import { cpSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker } from '../../broker/testing.ts'
+import { Chromium, chromiumProblem } from '../rigs/chromium.ts'
+import { StaticPages } from '../rigs/static-pages.ts'
 import { Consumer, type Packed, pack, ROOT, registryProblem } from './consumer.ts'
 
 const directory = mkdtempSync(join(tmpdir(), 'spool-packed-'))
@@ -93,4 +95,27 @@ test('the small programs', async (context) => {
   const [code] = (await once(reader, 'close')) as [number | null]
   expect(printed).toMatch(/^0 0 one\n0 1 two\n0 2 three\nread up to .*3/)
   expect(code).toBe(0)
+}, 300_000)
+
+test('the client in a page, with an import map and no bundler', async (context) => {
+  context.skip(problem !== undefined, problem)
+  const noBrowser = chromiumProblem()
+  context.skip(noBrowser !== undefined, noBrowser)
+  using consumer = await installed('browser')
+  await using pages = await StaticPages.start((path) => {
+    const file = join(consumer.directory, path)
+    return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+  })
+  await using broker = await startBroker({ corsAllowedOrigins: [pages.origin] })
+  await using chromium = await Chromium.launch()
+  const { page, errors } = await chromium.open(`${pages.origin}/client.html?broker=${broker.url}`)
+  const text = (selector: string) =>
+    page.$eval(selector, (element) => (element as { textContent: string }).textContent)
+  const shows = async (selector: string, pattern: RegExp) => {
+    await expect.poll(() => text(selector), { timeout: 60_000 }).toMatch(pattern)
+  }
+  await shows('#records', /^\d \d+ 1\n\d \d+ 2\n/)
+  await page.click('#stop')
+  await shows('#status', /^stopped, after \d+ records$/)
+  expect(errors).toEqual([])
 }, 300_000)
