@@ -31,6 +31,8 @@ export interface SendOptions {
   readonly signal?: AbortSignal
 }
 
+const NO_OPTIONS: SendOptions = {}
+
 /**
  * After so many bytes in one turn of the event loop `enqueue` asks for a pause and `sendMany` makes one:
  * while a program never waits, no answer comes in and no further request goes out.
@@ -88,14 +90,19 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
    * be there (`unknown`): SERIALIZATION_FAILED, MESSAGE_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION,
    * REQUEST_TIMED_OUT, BUFFER_EXHAUSTED, CLIENT_CLOSED, and whatever the broker refuses with.
    */
-  async send(record: RecordToSend<K, V>, { signal }: SendOptions = {}): Promise<Sent> {
-    signal?.throwIfAborted()
-    this.#checkOpen()
-    const topic = this.#topicOf(record)
+  send(record: RecordToSend<K, V>, { signal }: SendOptions = NO_OPTIONS): Promise<Sent> {
     const owner = new OneSent()
-    const parts = this.#partsOf(record)
-    if (this.#context.ledger.isFull) this.#sendLater(topic, parts, owner, signal)
-    else topic.put(parts, owner, undefined)
+    // Not an async function: that would make a promise of its own, and three functions, for each record.
+    try {
+      signal?.throwIfAborted()
+      this.#checkOpen()
+      const topic = this.#topicOf(record)
+      const parts = this.#partsOf(record)
+      if (this.#context.ledger.isFull) this.#sendLater(topic, parts, owner, signal)
+      else topic.put(parts, owner, undefined)
+    } catch (error) {
+      owner.failed(error)
+    }
     return signal === undefined ? owner.promise : withSignal(owner.promise, signal)
   }
 
