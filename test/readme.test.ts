@@ -1,11 +1,12 @@
 /**
- * The tour of the README, run as it stands: its commands are taken out of the text and given to a shell,
- * one block after another, and what they print is held against what the README says they print
- * (`…` stands for anything). Only the port differs, so that a broker somebody has running is left alone.
+ * The tour of the README, run as it stands, in what looks like a checkout: its commands are taken out of
+ * the text and given to a shell, its programs to Node, one block after another, and what they print is held
+ * against what the README says they print (`…` stands for anything). Only the port differs, so that a
+ * broker somebody has running is left alone.
  */
 
 import { execFile } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -14,6 +15,7 @@ import { BrokerProcess } from './rigs/broker-process.ts'
 const ROOT = join(import.meta.dirname, '..')
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8')
 const PORT_IN_README = '7766'
+const WRITTEN_BY_THE_TOUR = /^(spool-data|.*\.png|tour\.ts)$/
 
 interface Block {
   readonly language: string
@@ -35,36 +37,54 @@ function patternOf(text: string): RegExp {
   return new RegExp(`^\\s*${escaped.join('[\\s\\S]*')}\\s*$`)
 }
 
-function shell(commands: string, cwd: string): Promise<string> {
+function run(command: string, words: readonly string[], cwd: string, url: string): Promise<string> {
+  const env = { ...process.env, SPOOL_URL: url, NO_COLOR: '1' }
   return new Promise((resolve, reject) => {
-    execFile('bash', ['-euo', 'pipefail', '-c', commands], { cwd }, (error, stdout, stderr) => {
+    execFile(command, words, { cwd, env }, (error, stdout, stderr) => {
       if (error === null) resolve(stdout)
-      else reject(new Error(`${commands}\n${stdout}\n${stderr}`))
+      else reject(new Error(`${command} ${words.join(' ')}\n${stdout}\n${stderr}`))
     })
   })
 }
 
+/** A directory in which commands find what they find in a checkout, and write nothing into ours. */
+function checkoutLike(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'spool-tour-'))
+  for (const name of readdirSync(ROOT)) {
+    if (!WRITTEN_BY_THE_TOUR.test(name)) symlinkSync(join(ROOT, name), join(directory, name))
+  }
+  return directory
+}
+
 test('the five-minute tour does what it says', async () => {
-  const cwd = mkdtempSync(join(tmpdir(), 'spool-tour-'))
-  symlinkSync(join(ROOT, 'examples'), join(cwd, 'examples'))
+  const cwd = checkoutLike()
   const dataDir = join(cwd, 'spool-data')
   let broker = await BrokerProcess.start({ dataDir })
   try {
     let printed = ''
     let commandsRun = 0
+    let programsRun = 0
     for (const { language, text } of blocksOf('Five minutes')) {
       if (language === 'text') {
         expect(printed).toMatch(patternOf(text))
       } else if (text.trim() === 'npm start') {
         await broker.ended()
         broker = await BrokerProcess.start({ dataDir })
+      } else if (language === 'ts') {
+        const program = text.replaceAll(PORT_IN_README, String(broker.port))
+        writeFileSync(join(cwd, 'tour.ts'), program)
+        const words = ['--conditions=spool-source', 'tour.ts']
+        printed = await run(process.execPath, words, cwd, broker.url)
+        programsRun++
       } else {
-        printed = await shell(text.replaceAll(PORT_IN_README, String(broker.port)), cwd)
-        expect(printed, text).not.toMatch(/"status": ?[45]\d\d/)
+        const commands = text.replaceAll(PORT_IN_README, String(broker.port))
+        printed = await run('bash', ['-euo', 'pipefail', '-c', commands], cwd, broker.url)
+        expect(printed, text).not.toMatch(/"type": ?"urn:spool:problem:/)
         commandsRun++
       }
     }
-    expect(commandsRun).toBeGreaterThanOrEqual(8)
+    expect(commandsRun).toBeGreaterThanOrEqual(12)
+    expect(programsRun).toBe(1)
   } finally {
     await broker[Symbol.asyncDispose]()
     rmSync(cwd, { recursive: true })
