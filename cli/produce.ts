@@ -4,6 +4,7 @@
  */
 
 import type { Client, Delivery, Producer } from '../client/index.ts'
+import { partitionerReady } from '../storage/record/partitioner.ts'
 import { openClient } from './connection.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
@@ -45,7 +46,10 @@ export async function produce(call: VerbCall<ProduceOptions>): Promise<ExitCode>
 /** Asks the broker about the topic; where it is not there, that is said at once. */
 async function targetOf({ topic, sending }: ProducePlan, global: GlobalOptions): Promise<Target> {
   await using client = await openClient(global, { isPatient: false })
-  return new Target(await client.admin.describeTopic(topic, { signal: interruption() }), sending)
+  const description = await client.admin.describeTopic(topic, { signal: interruption() })
+  // Whichever of the two the topic asks for: the other one is ready at once.
+  await partitionerReady('xxhash64')
+  return new Target(description, sending)
 }
 
 async function load(
