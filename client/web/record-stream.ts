@@ -163,7 +163,7 @@ function outside(
 ): SpoolError {
   return new SpoolError(
     'OFFSET_OUT_OF_RANGE',
-    `partition ${partition} has offsets from ${logStartOffset} to before ${highWatermark}, not ${offset}`,
+    `partition ${partition} has offsets from ${logStartOffset} to before ${highWatermark}, not ${offset}; outOfRange: 'earliest' or 'latest' goes on from there`,
     { extensions: { partition, logStartOffset, highWatermark } },
   )
 }

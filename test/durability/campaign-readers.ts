@@ -4,11 +4,19 @@
  */
 
 import { crc32 } from 'node:zlib'
-import type { Client, Reader, ReaderOptions, ReadRecord } from '../../client/index.ts'
+import {
+  type Client,
+  type Reader,
+  type ReaderOptions,
+  type ReadRecord,
+  SpoolError,
+} from '../../client/index.ts'
 import type { SeededRandom } from '../rigs/random.ts'
 
 export interface ReaderWay {
   readonly name: string
+  /** Through the door of browsers. */
+  readonly isOverFetch?: boolean
   readonly isOfBatches?: boolean
   /** Loops break off now and then, and go on. */
   readonly breaks?: 'goes on' | 'begins a new reader'
@@ -25,6 +33,13 @@ export const READER_WAYS: readonly ReaderWay[] = [
   { name: 'records, from the position of another', breaks: 'begins a new reader' },
   { name: 'records, slowly', isSlow: true, options: { prefetchBytes: 2_000 } },
   { name: 'records, in short waits', options: { maxWaitMs: 20 } },
+  { name: 'records, over fetch', isOverFetch: true },
+  {
+    name: 'batches, over fetch, broken off',
+    isOverFetch: true,
+    isOfBatches: true,
+    breaks: 'goes on',
+  },
 ]
 
 export interface ReadEntry {
@@ -50,6 +65,8 @@ export class CampaignReader {
   readonly #client: Client
   readonly #options: CampaignReaderOptions
   #reader: Reader
+  /** Where it began. */
+  #from: NonNullable<ReaderOptions['from']> = 'earliest'
   /** Where the partitions end, once nothing more is written. */
   #ends: readonly number[] | undefined
 
@@ -57,7 +74,7 @@ export class CampaignReader {
     this.#client = client
     this.#options = options
     this.logs = Array.from({ length: options.partitions }, () => [])
-    this.#reader = this.#begin('earliest')
+    this.#reader = this.#begin(this.#from)
   }
 
   get way(): ReaderWay {
@@ -67,11 +84,10 @@ export class CampaignReader {
   /** Reads until it is told where the partitions end, and has come there. */
   async run(): Promise<void> {
     while (!this.#isAtEnds()) {
-      await (this.way.isOfBatches === true ? this.#readBatches() : this.#readRecords())
+      await this.#readOn()
       if (this.way.breaks === 'begins a new reader' && !this.#isAtEnds()) {
-        const from = this.#reader.position()
         await this.#reader.close()
-        this.#reader = this.#begin(from)
+        this.#reader = this.#begin(this.#position())
       }
     }
     await this.#reader.close()
@@ -84,13 +100,31 @@ export class CampaignReader {
   }
 
   #begin(from: NonNullable<ReaderOptions['from']>): Reader {
+    this.#from = from
     return this.#client.reader(this.#options.topic, { ...this.way.options, from })
+  }
+
+  /** Of one that has not begun, where it is to begin. */
+  #position(): Record<number, number> {
+    const position = this.#reader.position()
+    if (Object.keys(position).length > 0 || typeof this.#from !== 'object') return position
+    return this.#from as Record<number, number>
   }
 
   /** By its own word: what `position()` says is part of what is tried. */
   #isAtEnds(): boolean {
-    const position = this.#reader.position()
+    const position = this.#position()
     return this.#ends?.every((end, partition) => (position[partition] ?? 0) >= end) === true
+  }
+
+  async #readOn(): Promise<void> {
+    try {
+      await (this.way.isOfBatches === true ? this.#readBatches() : this.#readRecords())
+    } catch (error) {
+      // A reader that has not begun waits no longer than a request may take.
+      const hasBegun = Object.keys(this.#reader.position()).length > 0
+      if (hasBegun || !(error instanceof SpoolError) || !error.retriable) throw error
+    }
   }
 
   async #readRecords(): Promise<void> {

@@ -9,6 +9,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect } from '../../client/index.ts'
+import { connect as connectWeb } from '../../client/web.ts'
 import { BrokerProcess } from '../rigs/broker-process.ts'
 import { CuttingProxy } from '../rigs/cutting-proxy.ts'
 import { SeededRandom } from '../rigs/random.ts'
@@ -54,7 +55,9 @@ export async function runReaderTrial(options: ReaderTrialOptions): Promise<Reade
         ? await CuttingProxy.start({ targetPort: port, random: random.fork() })
         : undefined
     await using writing = connect({ url: broker.url, ...QUICK })
-    await using reading = connect({ url: proxy?.url ?? broker.url, ...QUICK })
+    const through = { url: proxy?.url ?? broker.url, ...QUICK }
+    await using reading = connect(through)
+    await using readingOverFetch = connectWeb(through)
     await writing.admin.createTopic({
       name: TOPIC,
       partitions: PARTITIONS,
@@ -68,7 +71,12 @@ export async function runReaderTrial(options: ReaderTrialOptions): Promise<Reade
         new CampaignProducer(writing, { ...place, index, history, random: random.fork() }),
     )
     const readers = READER_WAYS.map(
-      (way) => new CampaignReader(reading, { ...place, way, random: random.fork() }),
+      (way) =>
+        new CampaignReader(way.isOverFetch === true ? readingOverFetch : reading, {
+          ...place,
+          way,
+          random: random.fork(),
+        }),
     )
     const writers = Promise.all(producers.map((producer) => producer.run()))
     const reads = Promise.all(readers.map((reader) => reader.run()))

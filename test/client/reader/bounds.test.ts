@@ -10,7 +10,7 @@ import { startBroker } from '../../../broker/testing.ts'
 import { connect, type Reader } from '../../../client/index.ts'
 import { ReadyBatches } from '../../../client/node/ready-batches.ts'
 import type { SourceBatch } from '../../../client/transport.ts'
-import { newTopic, until, write } from './doors.ts'
+import { FETCH, newTopic, until, write } from './doors.ts'
 import { batchOf, fetchAnswer, type Script, StandInBroker, send, TOPIC } from './stand-in-broker.ts'
 
 const KIB = 1024
@@ -148,6 +148,34 @@ describe('once a loop ended', () => {
       expect(await loop.next()).toMatchObject({ value: { offset } })
     }
     expect(await loop.next()).toMatchObject({ done: true })
+  })
+
+  test('over fetch, its stream is closed', async () => {
+    await using broker = await startBroker()
+    await using writer = connect(broker.url)
+    const topic = await newTopic(writer, 2)
+    await write(writer, topic, 100, { partitions: 2 })
+    const streams = async (count: number) => {
+      for (;;) {
+        const metrics = await (await fetch(`${broker.url}/metrics`)).text()
+        if (metrics.includes(`\nspool_streams ${count}\n`)) return
+        await new Promise((resolve) => setTimeout(resolve, 5))
+      }
+    }
+    await using client = FETCH.connect(broker.url)
+    const reader = client.reader(topic)
+    for await (const record of reader) {
+      await streams(1)
+      if (record.offset === 49) break
+    }
+    await streams(0)
+    const loop = reader[Symbol.asyncIterator]()
+    const waiting = Promise.all(Array.from({ length: 100 }, () => loop.next()))
+    await until(() => Object.values(reader.position()).every((next) => next === 50))
+    await streams(1)
+    await reader.close()
+    expect((await waiting).at(-1)).toMatchObject({ done: true })
+    await streams(0)
   })
 
   test('and its client is closed, nothing keeps the process', async () => {

@@ -1,6 +1,7 @@
 /** What the reader's suites stand on: both doors of the client, and topics with known records. */
 
 import { type Client, connect as connectNode } from '../../../client/index.ts'
+import { connect as connectWeb } from '../../../client/web.ts'
 
 export interface Door {
   readonly name: string
@@ -8,9 +9,10 @@ export interface Door {
 }
 
 export const NODE: Door = { name: 'Node', connect: connectNode }
+export const FETCH: Door = { name: 'fetch', connect: connectWeb }
 
 /** The suites run over each. */
-export const DOORS: readonly Door[] = [NODE]
+export const DOORS: readonly Door[] = [NODE, FETCH]
 
 export interface Written {
   readonly partition: number
