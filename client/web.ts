@@ -1,7 +1,7 @@
 /**
  * The door of the client for browsers, Bun and Deno: the names of `index.ts`, over `fetch`. Nothing here
  * or behind it imports a Node module or touches `Buffer` or `process`. What differs from Node is listed
- * in `web/README.md`.
+ * in `README.md`.
  */
 
 import { SpoolError } from './api/errors.ts'

@@ -28,6 +28,9 @@ export interface FetchedPlace extends FetchPlace {
   readonly error: SpoolError | undefined
 }
 
+/** A broker's sentence is far shorter; whoever poses as one is not to fill a log. */
+const DETAIL_CHARACTERS_MAX = 4_096
+
 type Result = FetchResults['partitions'][number]
 
 /**
@@ -113,10 +116,11 @@ function batchesOf(bytes: Buffer, { partition, offset }: FetchPlace): RecordBatc
 
 function errorOf({ error, partition, highWatermark, logStartOffset }: Result) {
   if (error === undefined) return undefined
+  if (typeof error !== 'object' || error === null) throw strange('an error of it is no object')
   const { code, detail } = error
   return new SpoolError(
     isErrorCode(code) ? code : 'UNKNOWN_SERVER_ERROR',
-    `partition ${partition}: ${String(detail ?? code)}`,
+    `partition ${partition}: ${String(detail ?? code).slice(0, DETAIL_CHARACTERS_MAX)}`,
     { extensions: { partition, highWatermark, logStartOffset } },
   )
 }

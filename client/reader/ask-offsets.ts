@@ -3,6 +3,7 @@
 import { ROUTES } from '../api/routes.ts'
 import type { TopicOffsets } from '../api/schemas/topics.ts'
 import type { ClientContext } from '../client-context.ts'
+import { offsetsAnswer } from '../offsets-answer.ts'
 import { pathOf } from '../paths.ts'
 import { retried } from '../retry.ts'
 
@@ -18,6 +19,6 @@ export function offsetsAsker(
   return async (at) => {
     const ask = () => transport.request({ method: 'GET', path, query: { at }, signal })
     const { document } = await retried(ask, { backoff: settings, timeoutMs, signal })
-    return document as TopicOffsets
+    return offsetsAnswer(document)
   }
 }

@@ -92,6 +92,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
   readonly #fields: RecordFields
   readonly #from: number
   readonly #until: number
+  #nextOffset: number
 
   constructor(
     batch: SourceBatch,
@@ -101,6 +102,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
     this.#batch = batch
     this.#from = from
     this.#until = until
+    this.#nextOffset = from
     try {
       this.#fields = batch.cursor()
     } catch (error) {
@@ -120,7 +122,9 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
     try {
       while (fields.next()) {
         if (fields.offset < this.#from) continue
-        return fields.offset < this.#until ? new ReadRecord(this.#origin) : undefined
+        if (fields.offset >= this.#until) return undefined
+        this.#nextOffset = fields.offset + 1
+        return new ReadRecord(this.#origin)
       }
     } catch (error) {
       throw unreadable(this.#batch, this.nextOffset, error)
@@ -130,7 +134,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
 
   /** One past the last record given. */
   get nextOffset(): number {
-    return Math.min(Math.max(this.#from, this.#fields.offset + 1), this.#until)
+    return this.#nextOffset
   }
 
   [Symbol.iterator](): this {

@@ -3,6 +3,7 @@
  * text become bytes when somebody moves to the record, not before.
  */
 
+import { SpoolError } from '../api/errors.ts'
 import type { RawHeader, RecordFields, SourceBatch } from '../transport.ts'
 import { decodeBase64, utf8 } from './base64.ts'
 
@@ -120,7 +121,12 @@ class JsonRecordFields implements RecordFields {
 
 function bytesOf(json: JsonBytes): Uint8Array | null {
   if (json === null) return null
-  return typeof json === 'string' ? utf8(json) : decodeBase64(json.base64)
+  if (typeof json === 'string') return utf8(json)
+  try {
+    return decodeBase64(json.base64)
+  } catch (cause) {
+    throw new SpoolError('CORRUPT_MESSAGE', 'the stream has base64 that is none', { cause })
+  }
 }
 
 function joined(key: Uint8Array | null, value: Uint8Array | null): Uint8Array {

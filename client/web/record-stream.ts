@@ -9,6 +9,7 @@ import { SpoolError } from '../api/errors.ts'
 import { NDJSON_TYPE } from '../api/media-types.ts'
 import { ROUTES } from '../api/routes.ts'
 import type { TopicOffsets } from '../api/schemas/topics.ts'
+import { offsetsAnswer } from '../offsets-answer.ts'
 import { pathOf, withQuery } from '../paths.ts'
 import type { SourceCall, Transport } from '../transport.ts'
 import type { FetchExchanges, OpenReply } from './fetch-exchange.ts'
@@ -109,7 +110,7 @@ async function lookUp(
     query: { at: 'latest' },
     signal,
   })
-  const offsets = document as TopicOffsets
+  const offsets = offsetsAnswer(document)
   if (offsets.topicId === call.topicId) return offsets
   throw new SpoolError(
     'INCONSISTENT_TOPIC_ID',

@@ -17,13 +17,10 @@ import {
   type RecordStream,
   type StreamConnection,
 } from './record-stream.ts'
+import { parseLine } from './stream-line.ts'
 
-/** A control line, or a record. */
-type Line =
-  | JsonRecord
-  | { readonly checkpoint: string }
-  | { readonly end: { readonly cursor: string } }
-  | { readonly problem: Readonly<Record<string, unknown>> }
+/** What comes broken so often, from the same place, is not the network's fault. */
+const CORRUPT_STREAMS_MAX = 3
 
 export class StreamSource implements RecordSource {
   readonly #call: SourceCall
@@ -35,6 +32,8 @@ export class StreamSource implements RecordSource {
   /** How often partitions were added: what was being opened meanwhile does not have them. */
   #additions = 0
   #failures = 0
+  /** Streams since the last record that broke off at something that can not be. */
+  #corruptStreams = 0
   /** Why there is no more. */
   #failed: unknown
   /** Ends a wait, too. */
@@ -151,17 +150,19 @@ export class StreamSource implements RecordSource {
 
   /** True where the same stream, opened again where it stopped, may well go on. */
   #isPassing(error: SpoolError): boolean {
+    if (error.code === 'CORRUPT_MESSAGE') return ++this.#corruptStreams < CORRUPT_STREAMS_MAX
     // What the log holds changed while the stream was opened: opening it again looks again.
     const isMoved = error.code === 'OFFSET_OUT_OF_RANGE' && this.#call.outOfRange !== undefined
     return isMoved || isWorthRetrying(error)
   }
 
   #take(text: string): void {
-    const line = parsed(text)
-    if ('offset' in line) this.#takeRecord(line, text.length)
+    const line = parseLine(text)
+    if (line === undefined) return
+    if ('record' in line) this.#takeRecord(line.record, text.length)
     else if ('checkpoint' in line) this.#takePlaces(line.checkpoint)
     else if ('end' in line) this.#takePlaces(line.end.cursor)
-    else if ('problem' in line) throw spoolErrorFromProblem(line.problem)
+    else throw spoolErrorFromProblem(line.problem)
     this.#failures = 0
   }
 
@@ -170,6 +171,7 @@ export class StreamSource implements RecordSource {
     // A partition nobody asked for, yet: it came into being after the stream.
     if (place === undefined || record.offset < place.nextOffset) return
     place.nextOffset = record.offset + 1
+    this.#corruptStreams = 0
     if (record.offset >= place.until) return
     const last = this.#ready.at(-1)
     const isSame = last instanceof JsonRecordBatch && last.partition === record.partition
@@ -184,18 +186,6 @@ export class StreamSource implements RecordSource {
       const place = this.#places.get(partition)
       if (place !== undefined && nextOffset > place.nextOffset) place.nextOffset = nextOffset
     }
-  }
-}
-
-function parsed(text: string): Line {
-  try {
-    return JSON.parse(text) as Line
-  } catch (cause) {
-    throw new SpoolError(
-      'UNKNOWN_SERVER_ERROR',
-      'the stream has a line that is no JSON: is this a Spool broker?',
-      { cause },
-    )
   }
 }
 

@@ -7,7 +7,7 @@ import type { ServerResponse } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { connect, type ReaderOptions } from '../../../client/index.ts'
 import { RECORD_COUNT_AT } from '../../../storage/record/record-batch.ts'
-import { collect, failure } from './doors.ts'
+import { collect, DOORS, failure } from './doors.ts'
 import {
   batchOf,
   changed,
@@ -56,6 +56,11 @@ describe('what is no answer to a fetch ends the reader', () => {
       'UNKNOWN_SERVER_ERROR',
     ],
     ['another partition', fetchAnswer(Buffer.alloc(0), { partition: 7 }), 'UNKNOWN_SERVER_ERROR'],
+    [
+      'an error that is none',
+      fetchAnswer(Buffer.alloc(0), { error: null }),
+      'UNKNOWN_SERVER_ERROR',
+    ],
     ['a negative size', fetchAnswer(Buffer.alloc(0), { bytes: -1 }), 'UNKNOWN_SERVER_ERROR'],
     ['an endless size', fetchAnswer(Buffer.alloc(0), { bytes: 2 ** 40 }), 'UNKNOWN_SERVER_ERROR'],
     ['a batch that is none', fetchAnswer(Buffer.alloc(100, 0xff)), 'CORRUPT_MESSAGE'],
@@ -120,6 +125,27 @@ describe('what is no answer to a fetch ends the reader', () => {
     expect(error).toMatchObject({ code: 'INVALID_FETCH_SIZE' })
     // What was on its way comes on top.
     expect(sentBytes).toBeLessThan(32 * 1024 * 1024)
+  })
+})
+
+describe.each(DOORS)('offsets that are none, over $name', ({ connect }) => {
+  const partition = { partition: 0, offset: 10, logStartOffset: 0, highWatermark: 10 }
+  const documents: [string, unknown][] = [
+    ['nothing', {}],
+    ['a list', []],
+    ['null', 'null'],
+    ['no partitions', { topicId: 'x', partitions: [] }],
+    ['no topic id', { partitions: [partition] }],
+    ['a text for an offset', { topicId: 'x', partitions: [{ ...partition, offset: '10' }] }],
+    ['a negative one', { topicId: 'x', partitions: [{ ...partition, logStartOffset: -1 }] }],
+    ['no partition in a list', { topicId: 'x', partitions: [null] }],
+  ]
+  test.each(documents)('%s', async (_, document) => {
+    await using broker = await StandInBroker.start(whole)
+    broker.offsetsDocument = document
+    await using client = connect({ url: broker.url, ...QUICK })
+    const error = await failure(collect(client.reader(TOPIC)))
+    expect(error).toMatchObject({ name: 'SpoolError', code: 'UNKNOWN_SERVER_ERROR' })
   })
 })
 

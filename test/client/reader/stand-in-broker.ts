@@ -1,6 +1,6 @@
 /**
  * A server that answers a reader's questions with whatever a test makes it say: the offsets of a topic of
- * one partition as a broker would, and fetches from a script.
+ * one partition as a broker would, and fetches or streams from a script.
  */
 
 import { once } from 'node:events'
@@ -24,20 +24,34 @@ export type Script = (
   envelope: FetchEnvelope,
 ) => void
 
+/** Answers one stream from `offset` on. */
+export type StreamScript = (offset: number, response: ServerResponse) => void
+
 export class StandInBroker implements AsyncDisposable {
   /** Offsets that were asked for, in order. */
   readonly asked: number[] = []
   highWatermark = 10
+  /** What it says of its offsets, where a test wants something else. */
+  offsetsDocument: unknown
   readonly #server: Server
-  #script: Script
+  readonly #script: Script
+  readonly #streamScript: StreamScript | undefined
 
-  private constructor(script: Script) {
+  private constructor(script: Script, streamScript: StreamScript | undefined) {
     this.#script = script
+    this.#streamScript = streamScript
     this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
-  static async start(script: Script): Promise<StandInBroker> {
-    const broker = new StandInBroker(script)
+  static start(script: Script): Promise<StandInBroker> {
+    return StandInBroker.#listening(new StandInBroker(script, undefined))
+  }
+
+  static startStreams(script: StreamScript): Promise<StandInBroker> {
+    return StandInBroker.#listening(new StandInBroker(() => {}, script))
+  }
+
+  static async #listening(broker: StandInBroker): Promise<StandInBroker> {
     broker.#server.listen(0, '127.0.0.1')
     await once(broker.#server, 'listening')
     return broker
@@ -61,11 +75,16 @@ export class StandInBroker implements AsyncDisposable {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.url?.startsWith('/v1/fetch') !== true) {
-      const offsets = { logStartOffset: 0, highWatermark: this.highWatermark }
-      const partitions = [{ partition: 0, offset: this.highWatermark, ...offsets }]
+    const { pathname, searchParams } = new URL(request.url ?? '', this.url)
+    if (pathname.endsWith('/offsets')) {
       response.writeHead(200, { 'content-type': 'application/json' })
-      response.end(JSON.stringify({ topic: TOPIC, topicId: TOPIC_ID, partitions }))
+      response.end(JSON.stringify(this.offsetsDocument ?? this.#offsets()))
+      return
+    }
+    if (this.#streamScript !== undefined) {
+      const offset = Number(searchParams.get('from'))
+      this.asked.push(offset)
+      this.#streamScript(offset, response)
       return
     }
     const chunks: Buffer[] = []
@@ -73,6 +92,12 @@ export class StandInBroker implements AsyncDisposable {
     const envelope = readFrame(Buffer.concat(chunks)).envelope as FetchEnvelope
     this.asked.push(envelope.partitions[0]!.offset)
     this.#script(envelope.partitions[0]!, response, envelope)
+  }
+
+  #offsets() {
+    const { highWatermark } = this
+    const partitions = [{ partition: 0, offset: highWatermark, logStartOffset: 0, highWatermark }]
+    return { topic: TOPIC, topicId: TOPIC_ID, partitions }
   }
 }
 
