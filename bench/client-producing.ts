@@ -4,16 +4,15 @@
  */
 
 import { produceWarm, TOPIC, withBroker } from './broker-under-test.ts'
-import { runClient } from './child.ts'
-import { COUNTING_FLAGS } from './clients/allocations.ts'
-import type { AllocationAnswer, ClientAnswer, ClientProduceTask } from './clients/client-task.ts'
+import { costsOf } from './client-costs.ts'
+import type { ClientProduceTask } from './clients/client-task.ts'
 import type { Measure, Trial } from './scenario.ts'
 
 const PARTITIONS = 8
 const CONNECTIONS = 8
 const BATCH_BYTES = 1024 * 1024
 
-export type Shape = Pick<
+type Shape = Pick<
   ClientProduceTask,
   'way' | 'recordBytes' | 'values' | 'compression' | 'hasKeys'
 > & { readonly partitions: number }
@@ -128,30 +127,7 @@ function clientTrial(shape: Shape): Trial {
           topic: TOPIC,
           seconds,
         }
-        const answer = await runClient<ClientAnswer>('clients/client-produce.ts', task)
-        const allocations = await runClient<AllocationAnswer>('clients/client-produce.ts', task, {
-          nodeFlags: COUNTING_FLAGS,
-          words: ['allocations'],
-        })
-        return [...costsOf(answer), ...measuresOf(allocations)]
+        return costsOf('clients/client-produce.ts', task)
       }),
   }
-}
-
-/** What a run of our client did and cost. */
-export function costsOf(answer: ClientAnswer): readonly Measure[] {
-  const { seconds, records, payloadBytes, clientCpuSeconds, brokerCpuSeconds } = answer
-  return [
-    { name: 'records', value: records / seconds, unit: '1/s' },
-    { name: 'payload', value: payloadBytes / 1e6 / seconds, unit: 'MB/s' },
-    { name: 'client, a record', value: (clientCpuSeconds / records) * 1e6, unit: 'µs' },
-    { name: 'broker, a record', value: (brokerCpuSeconds / records) * 1e6, unit: 'µs' },
-  ]
-}
-
-export function measuresOf(answer: AllocationAnswer): readonly Measure[] {
-  return [
-    { name: 'allocated, a record', value: answer.bytesPerRecord, unit: 'B' },
-    { name: 'objects, a record', value: answer.objectsPerRecord, unit: '' },
-  ]
 }

@@ -23,6 +23,22 @@ export interface ClientProduceTask {
   readonly seconds: number
 }
 
+/** How a program takes records: one after the other, or batches that it iterates, or batches only. */
+export type ReadingWay = 'records' | 'batches' | 'batchesOnly'
+
+/** What it makes of each value; nothing: it looks at the offset only. */
+export type DecodedAs = 'string' | 'json' | 'bytes' | 'nothing'
+
+export interface ClientReadTask {
+  readonly url: string
+  readonly brokerPid: number
+  readonly topic: string
+  readonly way: ReadingWay
+  readonly decodedAs: DecodedAs
+  readonly recordBytes: number
+  readonly seconds: number
+}
+
 /** What it cost to have `records` on their way, acknowledged or read. */
 export interface ClientAnswer {
   readonly seconds: number
