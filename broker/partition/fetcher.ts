@@ -88,8 +88,9 @@ export class Fetcher {
       const isFirst = leftBytes === maxBytes
       if (leftBytes <= 0 && !isFirst) break
       const share = Math.max(0, Math.floor(leftBytes / (ready.length - index)))
-      const roomBytes = isFirst ? Number.POSITIVE_INFINITY : leftBytes
-      await readPart(part, { maxBytes: share, allocate }, roomBytes)
+      // One batch can be larger than a share, and than what is left: then it waits for its turn to be first.
+      const firstBytesMax = isFirst ? undefined : leftBytes
+      await readPart(part, { maxBytes: share, firstBytesMax, allocate })
       leftBytes -= part.bytes.length
     }
   }
@@ -132,12 +133,10 @@ function totalBytes(parts: readonly Part[]): number {
   return parts.reduce((total, part) => total + part.bytes.length, 0)
 }
 
-/** Reads up to `share`; what turns out larger than `roomBytes` (one batch can) waits for its turn to be first. */
-async function readPart(part: Part, share: ReadWish, roomBytes: number): Promise<void> {
+async function readPart(part: Part, share: ReadWish): Promise<void> {
   const maxBytes = Math.min(share.maxBytes, part.asked.maxBytes ?? share.maxBytes)
   try {
     const read = await part.partition!.read(part.nextOffset, { ...share, maxBytes })
-    if (read.bytes.length > roomBytes) return
     part.bytes = read.bytes
     part.nextOffset = read.nextOffset
   } catch (error) {
@@ -153,7 +152,7 @@ async function countNew(parts: readonly Part[], wantedBytes: number): Promise<nu
   let counted = 0
   for (const part of parts) {
     if (counted >= wantedBytes || !hasMore(part)) continue
-    await readPart(part, { maxBytes: wantedBytes - counted }, Number.POSITIVE_INFINITY)
+    await readPart(part, { maxBytes: wantedBytes - counted })
     counted += part.bytes.length
     part.bytes = NOTHING
   }

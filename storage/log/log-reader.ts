@@ -30,6 +30,8 @@ export interface BatchesRead {
 export interface ReadWish {
   /** Whole batches up to so many bytes, but at least one batch. */
   readonly maxBytes: number
+  /** A first batch larger than this is not read at all; any may be when absent. */
+  readonly firstBytesMax?: number | undefined
   /**
    * Memory for at least so many bytes. Not from Node's shared pool, since reads are large and live until
    * a socket took them; a caller who knows when that is can use the same memory again.
@@ -79,7 +81,11 @@ async function readFrom(
   from: Offset,
   end: number,
   limit: ReadLimit,
-  { maxBytes, allocate = Buffer.allocUnsafeSlow }: ReadWish,
+  {
+    maxBytes,
+    firstBytesMax = Number.POSITIVE_INFINITY,
+    allocate = Buffer.allocUnsafeSlow,
+  }: ReadWish,
 ): Promise<BatchesRead | undefined> {
   const position = await segment.positionOf(from, end)
   if (position >= end) return undefined
@@ -92,6 +98,7 @@ async function readFrom(
   if (firstBytes < RECORD_BATCH_HEADER_BYTES || firstBytes > end - position) {
     throw corruption(segment.file.path, { position, reason: `batch length ${firstBytes}` })
   }
+  if (firstBytes > firstBytesMax) return { bytes: NOTHING, nextOffset: from }
   if (firstBytes > bytes.length) {
     bytes = await readExactly(segment, position, allocate(firstBytes).subarray(0, firstBytes))
   }

@@ -8,6 +8,7 @@ import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../../storage/config.ts'
 import { StorageError } from '../../../storage/errors.ts'
 import type { LogRead } from '../../../storage/log/log.ts'
 import type { LogAppend } from '../../../storage/log/log-append.ts'
+import type { ReadWish } from '../../../storage/log/log-reader.ts'
 import { type Offset, toOffset } from '../../../storage/record/offsets.ts'
 
 export class MemoryLog implements PartitionLog {
@@ -85,14 +86,16 @@ export class MemoryLog implements PartitionLog {
     this.#notify()
   }
 
-  async read(from: Offset, options: { maxBytes: number; upTo?: Offset }): Promise<LogRead> {
+  async read(from: Offset, options: ReadWish & { upTo?: Offset }): Promise<LogRead> {
     this.reads += 1
     const upTo = options.upTo ?? this.highWatermark
     const taken: Buffer[] = []
     let bytes = 0
     for (let at: number = from; at < upTo; at += 1) {
       const batch = this.#batches[at]!
-      if (taken.length > 0 && bytes + batch.length > options.maxBytes) break
+      const isFirst = taken.length === 0
+      if (isFirst && batch.length > (options.firstBytesMax ?? batch.length)) break
+      if (!isFirst && bytes + batch.length > options.maxBytes) break
       taken.push(batch)
       bytes += batch.length
     }

@@ -119,6 +119,20 @@ test('a batch larger than asked for costs a second read, of exactly the batch', 
   ])
 })
 
+test('a batch larger than it may be is not read, and what fits is', async () => {
+  const { log, fileSystem } = await startWatched()
+  const large = batchOfBytes(50_000)
+  for (const batch of [batchOfBytes(500), large]) await append(log, batch).acknowledged
+  const read = (from: number, firstBytesMax: number) =>
+    log.read(toOffset(from), { maxBytes: 1_000, firstBytesMax })
+  expect(await read(0, 1_000)).toMatchObject({ nextOffset: 1, highWatermark: 2 })
+  fileSystem.calls.length = 0
+  const none = await read(1, large.length - 1)
+  expect([none.bytes.length, none.nextOffset]).toEqual([0, 1])
+  expect(fileSystem.calls.filter(isLogRead).map(({ bytes }) => bytes)).toEqual([1_000])
+  expect((await read(1, large.length)).bytes).toHaveLength(large.length)
+})
+
 test('looking up an offset reads a few headers, not the bodies', async () => {
   const { log, fileSystem } = await startWatched({ 'index.interval.bytes': 4_096 })
   for (let at = 0; at < 50; at++) await append(log, batchOfBytes(20_000)).acknowledged
