@@ -118,6 +118,8 @@ export class Place implements FeedReader {
     try {
       while (!builder.isFull && scan.scannedBytes - startedAt < LOOK_BYTES) {
         if (!this.#isInBatch) {
+          // The turn ends with the piece: with the next one in hand it would never end.
+          if (!builder.isEmpty && !scan.hasMoreOfPiece) break
           this.#isInBatch = await scan.nextBatch(upTo)
           if (scan !== this.#scan) return undefined
           if (!this.#isInBatch) break

@@ -103,6 +103,29 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     expect(await offsetsOf(three, { partitions: [1], from: 28, until: 'latest' })).toEqual([28, 29])
   })
 
+  test('hundreds of partitions, each with a little', async () => {
+    const topic = await newTopic(writer, 300)
+    const written = await write(writer, topic, 900, { partitions: 300 })
+    const reader = client.reader(topic, { until: 'latest' })
+    expect(sorted(await collect(reader))).toEqual(sorted(written))
+    expect(new Set(Object.values(reader.position()))).toEqual(new Set([3]))
+  })
+
+  test('a partition with much does not hold up those with little', async () => {
+    const topic = await newTopic(writer, 2)
+    await using producer = writer.producer({ topic, compression: 'none', batchBytes: 100_000 })
+    await producer.sendMany(
+      Array.from({ length: 20_000 }, () => ({ partition: 0, value: 'x'.repeat(1_000) })),
+    )
+    await producer.send({ partition: 1, value: 'alone' })
+    let before = 0
+    for await (const { partition } of client.reader(topic, { until: 'latest' })) {
+      if (partition === 1) break
+      before++
+    }
+    expect(before).toBeLessThan(10_000)
+  })
+
   test('an end stays where it was when the reader began', async () => {
     const topic = await newTopic(writer)
     await write(writer, topic, 10)
