@@ -115,9 +115,11 @@ test('leaves no file, handle, timer or listener, and says nothing', async () => 
       await using broker = await startBroker()
       await fetch(broker.url + '/v1/topics/orders', { method: 'PUT' })
       await (await fetch(broker.url + '/v1/topics')).text()
-      // Somebody who still waits when the broker goes.
-      const waiting = '/v1/topics/orders/partitions/0/records?from=latest&waitMs=30000'
-      void fetch(broker.url + waiting).then((page) => page.text()).catch(() => {})
+      // Those who still wait, and follow, when the broker goes.
+      const records = broker.url + '/v1/topics/orders/partitions/0/records?from=latest'
+      void fetch(records + '&waitMs=30000').then((page) => page.text()).catch(() => {})
+      const headers = { accept: 'text/event-stream' }
+      void (await fetch(records, { headers })).text().catch(() => {})
     }
     // What is loaded with the first is not counted.
     await once()

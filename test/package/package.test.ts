@@ -4,9 +4,11 @@
  * installed, and nothing that only we need may come along.
  */
 
+import { once } from 'node:events'
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Consumer, lockedPackages, type Packed, pack, ROOT, registryProblem } from './consumer.ts'
 
@@ -172,8 +174,25 @@ describe('installed by somebody else', () => {
     context.skip(problem !== undefined, problem)
     const { stdout } = await consumer.run('npx', '--no-install', 'spool', '--version')
     expect(stdout).toContain(manifest.version)
-    const help = await consumer.run('npx', '--no-install', 'spool', '--help')
-    expect(help.stdout).toContain('serve')
+
+    const spool = join(consumer.directory, 'node_modules/.bin/spool')
+    const broker = consumer.start(spool, 'serve', '--port', '0', '--log-level', 'error')
+    const ended = once(broker, 'exit')
+    try {
+      const lines = createInterface(broker.stdout)
+      const [listening] = (await once(lines, 'line')) as [string]
+      consumer.environment.SPOOL_URL = listening.replace('listening on ', '')
+      consumer.write({ 'two.txt': 'one\ntwo\n' })
+      await consumer.run(spool, 'topics', 'create', 'lines')
+      await consumer.run(spool, 'produce', 'lines', '--from-file', 'two.txt')
+      const read = await consumer.run(spool, 'consume', 'lines', '-e', '-o', 'beginning')
+      expect(read.stdout).toBe('one\ntwo\n')
+    } finally {
+      broker.kill('SIGTERM')
+    }
+    expect(await ended).toEqual([0, null])
+    const dumped = await consumer.run(spool, 'log', 'dump', 'spool-data', '--verify')
+    expect(dumped.stdout).toContain('lines-0')
   })
 
   test('under the oldest Node it promises', async (context) => {
