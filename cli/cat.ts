@@ -2,18 +2,27 @@
 
 import { RecordView } from '../broker/http/records/record-view.ts'
 import { SpoolError } from '../client/api/errors.ts'
+import type { Client, ReadBatch } from '../client/index.ts'
+import type { RecordCursor } from '../storage/record/batch-reader.ts'
 import { OFFSET_MAX } from '../storage/record/offsets.ts'
 import { openClient } from './connection.ts'
 import type { CatOptions } from './consume-options.ts'
 import { jsonPrinter } from './consume-printer.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { interruption } from './interruption.ts'
+import { noPartition } from './missing-partition.ts'
+import { isTopicName } from './option-values.ts'
 import { printable } from './printable.ts'
 import { type RecordPrinter, recordPrinter } from './record-format.ts'
-import { cursorOf } from './record-pump.ts'
 import { StandardOutput } from './standard-output.ts'
+import { openBatch, readFailure } from './stored-records.ts'
 import { UsageError } from './usage-error.ts'
 import type { GlobalOptions, VerbCall } from './verb.ts'
+
+/** As long as any request may take that was not told otherwise. */
+const READ_MS_MAX = 30_000
+/** One batch is all there is to read. */
+const PREFETCH_BYTES = 64 * 1024
 
 interface Place {
   readonly topic: string
@@ -44,7 +53,7 @@ function placeOf(words: readonly string[]): Place {
   const parts = words.length === 1 ? words[0]!.split('/') : words
   const [topic = '', partition = '', offset = ''] = parts
   const isRight =
-    parts.length === 3 && /^\d{1,6}$/.test(partition) && /^\d+$/.test(offset) && topic !== ''
+    parts.length === 3 && isTopicName(topic) && /^\d{1,6}$/.test(partition) && /^\d+$/.test(offset)
   if (!isRight || Number(offset) > OFFSET_MAX) {
     throw new UsageError(
       `${JSON.stringify(words.join(' '))} is no record: expected topic/partition/offset, such as access/0/17`,
@@ -68,12 +77,7 @@ async function printRecord(
   const signal = interruption()
   const { partitions } = await client.admin.offsets(topic, { at: 'latest', signal })
   const bounds = partitions.find((each) => each.partition === partition)
-  if (bounds === undefined) {
-    throw new SpoolError(
-      'UNKNOWN_TOPIC_OR_PARTITION',
-      `${topic} has no partition ${partition}; it has ${partitions.length}, counted from 0`,
-    )
-  }
+  if (bounds === undefined) throw noPartition(topic, partition, partitions.length)
   const { logStartOffset, highWatermark } = bounds
   const range = `${topic}/${partition} has offsets from ${logStartOffset} to before ${highWatermark}`
   if (offset >= highWatermark) {
@@ -82,28 +86,58 @@ async function printRecord(
   if (offset < logStartOffset) {
     throw new SpoolError('RECORD_GONE', `offset ${offset} is no longer kept: ${range}`)
   }
+  const isNull = await printAt(client, { topic, partition, offset }, global, { print, hasHead })
+  if (isNull !== undefined) return isNull
+  throw new SpoolError('RECORD_GONE', `offset ${offset} was removed by compaction: ${range}`)
+}
+
+/** As `printRecord`, of a record within bounds; undefined where there is none. */
+async function printAt(
+  client: Client,
+  { topic, partition, offset }: Place,
+  { timeoutMs = READ_MS_MAX }: GlobalOptions,
+  { print, hasHead }: Printing,
+): Promise<boolean | undefined> {
+  // A reader waits for ever for a broker that is away; who wants one record does not.
+  const late = AbortSignal.timeout(timeoutMs)
+  const signal = AbortSignal.any([interruption(), late])
   const reader = client.reader(topic, {
     partitions: [partition],
     from: { [partition]: offset },
     until: { [partition]: offset + 1 },
+    prefetchBytes: PREFETCH_BYTES,
     signal,
   })
   const output = new StandardOutput(signal)
-  for await (const batch of reader.batches()) {
-    const cursor = cursorOf(batch)
-    while (cursor.next()) {
-      if (cursor.offset !== offset) continue
+  try {
+    for await (const batch of reader.batches()) {
+      const cursor = openRecord(batch, offset)
+      if (cursor === undefined) continue
       if (hasHead) output.writer.raw(Buffer.from(headOf(partition, cursor)))
       print(output.writer, partition, cursor)
-      await output.flush()
+      await output.finish()
       return cursor.valueStart < 0
     }
+  } catch (error) {
+    if (!late.aborted || interruption().aborted) throw error
+    throw new SpoolError('REQUEST_TIMED_OUT', `the record did not come within ${timeoutMs} ms`)
   }
-  throw new SpoolError('RECORD_GONE', `offset ${offset} was removed by compaction: ${range}`)
+  return undefined
+}
+
+/** A cursor at the record, where the batch has it. */
+function openRecord(batch: ReadBatch, offset: number): RecordCursor | undefined {
+  try {
+    const cursor = openBatch(batch)
+    while (cursor.next()) if (cursor.offset === offset) return cursor
+    return undefined
+  } catch (error) {
+    throw readFailure(error, batch)
+  }
 }
 
 /** Lines like those above the body of an HTTP answer, and an empty one. */
-function headOf(partition: number, cursor: ReturnType<typeof cursorOf>): string {
+function headOf(partition: number, cursor: RecordCursor): string {
   const key = cursor.key()
   const lines = [
     `partition: ${partition}`,

@@ -6,14 +6,16 @@ export interface CommandErrorOptions {
   readonly exitCode: ExitCode
   /** What to type or look at next: a line of its own under the sentence. */
   readonly nextStep?: string
+  /** A `SpoolError` gives its problem document. */
+  readonly cause?: unknown
 }
 
 export class CommandError extends Error {
   readonly exitCode: ExitCode
   readonly nextStep: string | undefined
 
-  constructor(message: string, { exitCode, nextStep }: CommandErrorOptions) {
-    super(message)
+  constructor(message: string, { exitCode, nextStep, cause }: CommandErrorOptions) {
+    super(message, cause === undefined ? undefined : { cause })
     this.name = 'CommandError'
     this.exitCode = exitCode
     this.nextStep = nextStep

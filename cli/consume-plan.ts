@@ -6,6 +6,7 @@
 import { SpoolError } from '../client/api/errors.ts'
 import type { TopicOffsets } from '../client/index.ts'
 import type { ConsumeOptions } from './consume-options.ts'
+import { noPartition } from './missing-partition.ts'
 import { rangeOf, type TypedPosition } from './position-words.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -61,7 +62,7 @@ function isOffset(position: string): boolean {
  * The plan, from what the broker says of `positionToAsk(request.from)` and, where it was asked, of
  * `positionToAsk(request.until)`.
  *
- * @throws UsageError for partitions that are not there; SpoolError OFFSET_OUT_OF_RANGE.
+ * @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION, OFFSET_OUT_OF_RANGE; UsageError for an offset of several.
  */
 export function consumePlan(
   request: ConsumeRequest,
@@ -95,9 +96,7 @@ function wantedPartitions(
   ]
   const missing = named.find((partition) => !there.includes(partition))
   if (missing !== undefined) {
-    throw new UsageError(
-      `${request.topic} has no partition ${missing}; it has ${there.length}, counted from 0`,
-    )
+    throw noPartition(request.topic, missing, there.length)
   }
   return request.partitions ?? there
 }

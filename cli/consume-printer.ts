@@ -37,6 +37,10 @@ export function consumePrinter(
       { topic, nullText },
     )
   }
+  if (delimiter !== undefined || keyDelimiter !== undefined) {
+    const option = delimiter === undefined ? '-K' : '-D'
+    throw new UsageError(`${option} is for output without a format: with -f it stands in there`)
+  }
   return recordPrinter(format, { topic, nullText })
 }
 

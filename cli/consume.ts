@@ -5,7 +5,9 @@
  */
 
 import { recordFilter } from '../broker/http/records/record-filter.ts'
+import { SpoolError } from '../client/api/errors.ts'
 import type { Client } from '../client/index.ts'
+import { CommandError } from './command-error.ts'
 import { openClient } from './connection.ts'
 import type { ConsumeOptions } from './consume-options.ts'
 import {
@@ -18,11 +20,12 @@ import {
 import { consumePrinter } from './consume-printer.ts'
 import { EndNotes } from './end-notes.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { exitCodeOf } from './failure.ts'
+import { goOnCommand } from './go-on.ts'
 import { interruption } from './interruption.ts'
-import { offsetsWord } from './position-words.ts'
 import { RecordPump } from './record-pump.ts'
 import { UsageError } from './usage-error.ts'
-import { type GlobalOptions, shellWord, type VerbCall } from './verb.ts'
+import type { GlobalOptions, VerbCall } from './verb.ts'
 
 export async function consume(call: VerbCall<ConsumeOptions>): Promise<ExitCode> {
   const { options, global } = call
@@ -32,19 +35,54 @@ export async function consume(call: VerbCall<ConsumeOptions>): Promise<ExitCode>
   const signal = interruption()
   const plan = await resolved(request, global)
   await using client = await openClient(global, { isPatient: true })
-  const notes = new EndNotes(request.topic, plan, request.endsAtEnd && !global.isQuiet)
-  const pump = new RecordPump({ print, filter, signal, countMax: request.countMax })
+  const notes = new EndNotes(
+    request.topic,
+    plan,
+    request.endsAtEnd && !global.isQuiet && !global.isJson,
+  )
+  const pump = new RecordPump({ print, filter, signal, countMax: request.countMax, notes })
   try {
-    await pump.run(readerOf(client, request, plan, signal), (partition, nextOffset) =>
-      notes.at(partition, nextOffset),
-    )
+    await pump.run(readerOf(client, request, plan, signal))
   } catch (error) {
-    if (!signal.aborted) throw error
-    if (!global.isQuiet) process.stderr.write(goOn(request, options, global, plan, pump))
+    const nextOffsets = { ...plan.from, ...pump.nextOffsets() }
+    const goOn = (from = nextOffsets) =>
+      goOnCommand(request, options, global, { nextOffsets: from, count: pump.count })
+    if (!signal.aborted) throw withNextStep(error, nextOffsets, goOn)
+    sayInterrupted(signal, global, nextOffsets, goOn())
     return exitCodes.interrupted
   }
-  if (pump.count < request.countMax) notes.finish()
   return exitCodes.done
+}
+
+/** Records that can not be read or printed need not be the end: what comes after them can. */
+function withNextStep(
+  error: unknown,
+  nextOffsets: Readonly<Record<number, number>>,
+  goOn: (from: Readonly<Record<number, number>>) => string,
+): unknown {
+  if (!(error instanceof SpoolError)) return error
+  const { partition, nextOffset } = error.extensions
+  if (typeof partition !== 'number' || typeof nextOffset !== 'number') return error
+  return new CommandError(error.detail, {
+    exitCode: exitCodeOf(error),
+    nextStep: `to go on after it: ${goOn({ ...nextOffsets, [partition]: nextOffset })}`,
+    cause: error,
+  })
+}
+
+function sayInterrupted(
+  signal: AbortSignal,
+  { isJson, isQuiet }: GlobalOptions,
+  nextOffsets: Readonly<Record<number, number>>,
+  nextStep: string,
+): void {
+  if (isJson) {
+    const detail = (signal.reason as Error).message
+    const document = { verb: 'consume', code: 'INTERRUPTED', detail, nextOffsets, nextStep }
+    process.stderr.write(`${JSON.stringify(document)}\n`)
+  } else if (!isQuiet) {
+    process.stderr.write(`to go on: ${nextStep}\n`)
+  }
 }
 
 /** Asks the broker what the positions mean; where it is not there, that is said at once. */
@@ -82,40 +120,4 @@ function filterOf({ key, header, contains }: ConsumeOptions) {
     ...(header === undefined ? {} : { header }),
     ...(contains === undefined ? {} : { contains }),
   })
-}
-
-/** How far it got, and the command that goes on from there. */
-function goOn(
-  request: ConsumeRequest,
-  options: ConsumeOptions,
-  global: GlobalOptions,
-  plan: ConsumePlan,
-  pump: RecordPump,
-): string {
-  const places = { ...plan.from, ...pump.nextOffsets() }
-  const words: string[] = []
-  const say = (flag: string, value: string | number | undefined) => {
-    if (value !== undefined) words.push(flag, shellWord(String(value)))
-  }
-  say('-p', request.partitions?.join(','))
-  say('-o', offsetsWord(places))
-  say('-c', options.count === undefined ? undefined : options.count - pump.count)
-  if (options.exit === true) words.push('-e')
-  say('--until', endWord(options))
-  say('--key', options.key)
-  say('--header', options.header)
-  say('--contains', options.contains)
-  say('--out-of-range', options.outOfRange)
-  say('-f', options.format)
-  say('-D', options.delimiter)
-  say('-K', options.keyDelimiter)
-  if (options.null === true) words.push('-Z')
-  say('--null-as', options.nullAs)
-  say('--as', options.as)
-  if (global.isJson) words.push('--json')
-  return `to go on: spool consume ${request.topic}${global.flagsToRepeat} ${words.join(' ')}\n`
-}
-
-function endWord({ until, offset = [] }: ConsumeOptions): string | undefined {
-  return until ?? offset.find((word) => word.startsWith('e@'))?.slice(1)
 }

@@ -4,36 +4,38 @@ import type { ConsumePlan } from './consume-plan.ts'
 
 export class EndNotes {
   readonly #topic: string
-  readonly #isWanted: boolean
-  /** Partitions still being read, with their ends. */
+  /** Partitions still being read, with their ends; none where nothing is to be said. */
   readonly #ends = new Map<number, number>()
 
   constructor(topic: string, { from, until }: ConsumePlan, isWanted: boolean) {
     this.#topic = topic
-    this.#isWanted = isWanted && typeof until === 'object'
-    if (typeof until !== 'object') return
+    if (!isWanted || typeof until !== 'object') return
     for (const [partition, end] of Object.entries(until)) this.#ends.set(Number(partition), end)
-    for (const [partition, begin] of Object.entries(from)) this.at(Number(partition), begin)
+    for (const [partition, begin] of Object.entries(from)) {
+      if (this.isEnd(Number(partition), begin)) this.say(Number(partition))
+    }
   }
 
-  /** Everything before `nextOffset` has been read. */
-  at(partition: number, nextOffset: number): void {
+  /** True where everything before `nextOffset` is all that was asked for, and more is read elsewhere. */
+  isEnd(partition: number, nextOffset: number): boolean {
     const end = this.#ends.get(partition)
     // The last one is kept for the end of all, which it announces.
-    if (end !== undefined && nextOffset >= end && this.#ends.size > 1) this.#say(partition, end)
+    return end !== undefined && nextOffset >= end && this.#ends.size > 1
   }
 
-  /** All has been read and printed. */
-  finish(): void {
-    for (const [partition, end] of this.#ends) this.#say(partition, end)
-  }
-
-  #say(partition: number, end: number): void {
+  /** The partition's end was reached, and what was read is printed. */
+  say(partition: number): void {
+    const end = this.#ends.get(partition)
+    if (end === undefined) return
     this.#ends.delete(partition)
-    if (!this.#isWanted) return
     const exiting = this.#ends.size === 0 ? ': exiting' : ''
     process.stderr.write(
       `% Reached end of topic ${this.#topic} [${partition}] at offset ${end}${exiting}\n`,
     )
+  }
+
+  /** All was read and printed. */
+  finish(): void {
+    for (const partition of [...this.#ends.keys()]) this.say(partition)
   }
 }

@@ -28,8 +28,9 @@ export function reportFailure(error: unknown, context: FailureContext): ExitCode
     return error.exitCode
   }
   if (error instanceof CommandError) {
-    const { message, nextStep, exitCode } = error
-    printFailure(context, { sentence: message, nextStep }, failedProblem(message))
+    const { message, nextStep, exitCode, cause } = error
+    const problem = cause instanceof SpoolError ? toProblem(cause) : failedProblem(message)
+    printFailure(context, { sentence: inWordsOfTheCommandLine(message), nextStep }, problem)
     return exitCode
   }
   if (isInterrupted() && isAbort(error)) return exitCodes.interrupted

@@ -44,9 +44,9 @@ export class Output {
     if (!this.isJson && !this.isQuiet) process.stdout.write(`${printable(sentence)}\n`)
   }
 
-  /** A remark on stderr, for people; nothing with `--quiet`. */
+  /** A remark on stderr, for people; nothing with `--quiet`, and with `--json`, which leaves stderr to errors. */
   remark(sentence: string): void {
-    if (!this.isQuiet) process.stderr.write(`${printable(sentence)}\n`)
+    if (!this.isJson && !this.isQuiet) process.stderr.write(`${printable(sentence)}\n`)
   }
 
   /** Rows of the same columns; with `--json` the caller prints documents instead. */

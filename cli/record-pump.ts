@@ -5,21 +5,21 @@
  */
 
 import type { RecordFilter } from '../broker/http/records/record-filter.ts'
-import { SpoolError } from '../client/api/errors.ts'
 import type { ReadBatch, Reader } from '../client/index.ts'
-import { RecordCursor } from '../storage/record/batch-reader.ts'
-import { RecordBatch } from '../storage/record/record-batch.ts'
+import type { EndNotes } from './end-notes.ts'
 import type { RecordPrinter } from './record-format.ts'
 import { StandardOutput } from './standard-output.ts'
+import { openBatch, readFailure } from './stored-records.ts'
 
-/** The most that one batch may become: more than any broker takes from a producer. */
-export const DECOMPRESSED_BYTES_MAX = 256 * 1024 * 1024
+/** Most batches fit when they are decompressed. */
+const SCRATCH_BYTES = 4 * 1024 * 1024
 
 export interface PumpOptions {
   readonly print: RecordPrinter
   readonly filter: RecordFilter | undefined
   readonly countMax: number
   readonly signal: AbortSignal
+  readonly notes: EndNotes
 }
 
 export class RecordPump {
@@ -28,6 +28,8 @@ export class RecordPump {
   readonly #options: PumpOptions
   readonly #output: StandardOutput
   readonly #next = new Map<number, number>()
+  /** Where batches are decompressed, one after another. */
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
 
   constructor(options: PumpOptions) {
     this.#options = options
@@ -40,26 +42,29 @@ export class RecordPump {
   }
 
   /**
-   * Prints until the reader ends or enough was printed; tells `onBatch` how far a partition came. Rejects
-   * with what the reader does; what was read before is printed then too.
+   * Prints until the reader ends or enough was printed. Rejects with what the reader does; what was read
+   * before is printed then too.
    */
-  async run(
-    reader: Reader,
-    onBatch: (partition: number, nextOffset: number) => void,
-  ): Promise<void> {
+  async run(reader: Reader): Promise<void> {
     const batches = reader.batches()
+    const { notes, countMax } = this.#options
     try {
       for (;;) {
         const batch = await this.#nextBatch(batches)
         if (batch === undefined) break
-        await this.#print(batch)
-        if (this.count >= this.#options.countMax) break
-        onBatch(batch.partition, this.#next.get(batch.partition) ?? batch.nextOffset)
+        await this.#print(batch).catch((error: unknown) => {
+          throw readFailure(error, batch)
+        })
+        if (this.count >= countMax) return
+        if (!notes.isEnd(batch.partition, this.#next.get(batch.partition)!)) continue
+        await this.#output.flush()
+        notes.say(batch.partition)
       }
     } finally {
-      await this.#output.flush()
+      await this.#output.finish()
       await reader.close()
     }
+    notes.finish()
   }
 
   /** What was printed waits no longer than the next batch lets wait for itself. */
@@ -80,8 +85,8 @@ export class RecordPump {
   async #print(batch: ReadBatch): Promise<void> {
     const { print, filter, countMax, signal } = this.#options
     const { partition, fromOffset, untilOffset } = batch
-    const cursor = cursorOf(batch)
-    const { writer } = this.#output
+    const cursor = openBatch(batch, this.#scratch)
+    let { writer } = this.#output
     while (cursor.next()) {
       if (cursor.offset < fromOffset) continue
       if (cursor.offset >= untilOffset) break
@@ -96,24 +101,10 @@ export class RecordPump {
       if (!this.#output.isFull) continue
       this.#next.set(partition, cursor.offset + 1)
       await this.#output.flush()
+      writer = this.#output.writer
       if (signal.aborted) throw signal.reason
     }
     this.#next.set(partition, Math.min(batch.nextOffset, untilOffset))
-  }
-}
-
-/** A cursor over the stored bytes of a batch. */
-export function cursorOf({ bytes }: ReadBatch): RecordCursor {
-  if (bytes === undefined) throw new Error('a batch without its bytes')
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  try {
-    return new RecordCursor(new RecordBatch(buffer), {
-      maxDecompressedBytes: DECOMPRESSED_BYTES_MAX,
-    })
-  } catch (error) {
-    const { code, message } = error as { code?: string; message: string }
-    if (code !== 'CORRUPT_MESSAGE' && code !== 'MESSAGE_TOO_LARGE') throw error
-    throw new SpoolError(code, message, { cause: error })
   }
 }
 

@@ -21,9 +21,13 @@ export async function deleteTopics(call: VerbCall<DeleteOptions>): Promise<ExitC
     else output.remark(`${name} is not there`)
   }
   if (topics.length > 0 && options.yes !== true) {
-    for (const topic of topics) output.remark(`${topic.name}: ${contentOf(topic)}`)
     const what = topics.length === 1 ? `topic ${topics[0]?.name}` : `these ${topics.length} topics`
-    await confirm(`Delete ${what} with all records?`, 'nothing was deleted')
+    await confirm({
+      facts: topics.map((topic) => `${topic.name}: ${contentOf(topic)}`),
+      question: `Delete ${what} with all records?`,
+      refusal: 'nothing was deleted',
+      isJson: output.isJson,
+    })
   }
   for (const topic of topics) {
     await client.admin.deleteTopic(topic.name)

@@ -4,6 +4,7 @@ import type { TopicOffsets } from '../../client/index.ts'
 import { confirm } from '../confirmation.ts'
 import { openClient } from '../connection.ts'
 import { type ExitCode, exitCodes } from '../exit-codes.ts'
+import { noPartition } from '../missing-partition.ts'
 import { counted } from '../numbers.ts'
 import { toPosition } from '../position-words.ts'
 import type { TrimOptions } from '../topics-options.ts'
@@ -35,12 +36,21 @@ export async function trimTopic(call: VerbCall<TrimOptions>): Promise<ExitCode> 
   })
   const cuts = wanted.map((partition) => cutOf(found, partition, offset))
   const isTrial = options.dryRun === true
-  if (options.yes !== true || isTrial) {
-    for (const cut of cuts) output.remark(preview(topic, cut))
-  }
+  const facts = cuts.map((cut) => preview(topic, cut))
   const isSomething = cuts.some((cut) => cut.before > cut.logStartOffset)
-  if (isSomething && !isTrial) {
-    if (options.yes !== true) await confirm('Delete these records?', 'nothing was trimmed')
+  if (isTrial) {
+    for (const fact of facts) output.done(fact)
+  } else if (!isSomething) {
+    for (const fact of facts) output.remark(fact)
+  } else {
+    if (options.yes !== true) {
+      await confirm({
+        facts,
+        question: 'Delete these records?',
+        refusal: 'nothing was trimmed',
+        isJson: output.isJson,
+      })
+    }
     for (const { partition, before, logStartOffset } of cuts) {
       if (before <= logStartOffset) continue
       const trimmed = await client.admin.trim(topic, partition, before)
@@ -51,18 +61,14 @@ export async function trimTopic(call: VerbCall<TrimOptions>): Promise<ExitCode> 
   return exitCodes.done
 }
 
-/** @throws UsageError for a partition that is not there and for an offset beyond its end. */
+/** @throws SpoolError for a partition that is not there, UsageError for an offset beyond its end. */
 function cutOf(
   { topic, partitions }: TopicOffsets,
   partition: number,
   offset: number | undefined,
 ): Cut {
   const found = partitions.find((each) => each.partition === partition)
-  if (found === undefined) {
-    throw new UsageError(
-      `--partition ${partition}: ${topic} has ${counted(partitions.length, 'partition')}, counted from 0`,
-    )
-  }
+  if (found === undefined) throw noPartition(topic, partition, partitions.length)
   const { logStartOffset, highWatermark } = found
   const before = offset ?? found.offset
   if (before > highWatermark) {

@@ -17,6 +17,8 @@ import { readVarint, varintEnd } from './varint.ts'
 export interface ReadOptions {
   /** The most a compressed batch may become. Past it: `StorageError` MESSAGE_TOO_LARGE. */
   readonly maxDecompressedBytes: number
+  /** The records may lie in here, until it is used again: for who looks at them and lets go. */
+  readonly scratch?: Buffer
 }
 
 /**
@@ -170,5 +172,5 @@ function recordBytes(batch: RecordBatch, options: ReadOptions): Buffer {
   const stored = batch.buffer.subarray(RECORD_BATCH_HEADER_BYTES)
   // Compaction may leave a batch without records; then nothing is there to decompress.
   if (stored.length === 0) return stored
-  return decompress(batch.compression, stored, options.maxDecompressedBytes)
+  return decompress(batch.compression, stored, options.maxDecompressedBytes, options.scratch)
 }

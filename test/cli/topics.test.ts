@@ -280,8 +280,10 @@ describe('trim', () => {
       'latest',
       '--yes',
     )
-    expect(partition.code).toBe(2)
-    expect(partition.stderr).toContain('--partition 2: short has 2 partitions, counted from 0')
+    expect(partition.code).toBe(7)
+    expect(partition.stderr).toContain(
+      'short has no partition 2; it has 2 partitions, counted from 0',
+    )
     const several = await run('topics', 'trim', 'short', '-p', '0,1', '--before', '3', '--yes')
     expect(several.code).toBe(2)
     expect(

@@ -21,9 +21,17 @@ SHORT_ESCAPES[0x0c] = 0x66
 SHORT_ESCAPES[0x0d] = 0x72
 const HEX = Buffer.from('0123456789abcdef')
 
+/** Pieces below this copy faster byte by byte than by a call into native code. */
+const SMALL_BYTES = 24
+
 export class ByteWriter {
-  #bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
+  #bytes: Buffer
   #length = 0
+
+  /** `firstBytes`: how much it holds before it grows. */
+  constructor(firstBytes = FIRST_BYTES) {
+    this.#bytes = Buffer.allocUnsafeSlow(firstBytes)
+  }
 
   get length(): number {
     return this.#length
@@ -49,6 +57,16 @@ export class ByteWriter {
     return taken
   }
 
+  /** What was written so far, where it lies: true until something else is written. */
+  get written(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** How much it holds before it grows. */
+  get capacity(): number {
+    return this.#bytes.length
+  }
+
   /** Forgets what was written after the first `length` bytes. */
   cutTo(length: number): void {
     this.#length = Math.min(length, this.#length)
@@ -57,8 +75,7 @@ export class ByteWriter {
   /** Text of ASCII characters only, as it is. */
   ascii(text: string): void {
     this.#reserve(text.length)
-    // Short texts, which most are, copy faster without the call into native code.
-    if (text.length < 24) {
+    if (text.length < SMALL_BYTES) {
       for (let i = 0; i < text.length; i++) this.#bytes[this.#length + i] = text.charCodeAt(i)
       this.#length += text.length
       return
@@ -74,6 +91,13 @@ export class ByteWriter {
   /** Bytes as they are. */
   raw(bytes: Buffer, start = 0, end = bytes.length): void {
     this.#reserve(end - start)
+    if (end - start < SMALL_BYTES) {
+      const target = this.#bytes
+      let to = this.#length
+      for (let at = start; at < end; at++) target[to++] = bytes[at]!
+      this.#length = to
+      return
+    }
     bytes.copy(this.#bytes, this.#length, start, end)
     this.#length += end - start
   }
