@@ -4,7 +4,7 @@
  * of gets: nothing.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'puppeteer-core'
@@ -235,6 +235,32 @@ describe('a page of an origin the broker was told of', () => {
     await send('6')
     expect(await seen(opened.page, 6)).toEqual(['1', '2', '3', '4', '5', '6'])
   })
+})
+
+test('a broker that asks for a token lets in the page that has it, streams too', async () => {
+  const token = 'open-sesame-0123456789'
+  const tokenFile = join(dataDir, 'token')
+  writeFileSync(tokenFile, token, { mode: 0o600 })
+  await using guarded = await BrokerProcess.start({
+    dataDir: join(dataDir, 'guarded'),
+    flags: ['--cors-allowed-origins', pages.origin, '--auth-token-file', tokenFile],
+  })
+  await using opened = await chromium.open(`${pages.origin}/`)
+  const answers = await opened.page.evaluate(
+    async (url, token) => {
+      const { connect } = (globalThis as unknown as InPage).spool
+      const stranger = connect(url)
+      const refused = await stranger.admin.cluster().catch((error) => error.code)
+      const client = connect({ url, token })
+      await client.admin.createTopic({ name: 'guarded', partitions: 1 })
+      await client.producer({ topic: 'guarded' }).send({ value: 'inside' })
+      for await (const { value } of client.reader('guarded')) return [refused, value]
+      return []
+    },
+    guarded.url,
+    token,
+  )
+  expect(answers).toEqual(['UNAUTHORIZED', 'inside'])
 })
 
 describe('a page the broker was not told of', () => {
