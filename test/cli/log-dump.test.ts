@@ -14,6 +14,7 @@ import { TimeIndex } from '../../storage/log/time-index.ts'
 import { BatchBuilder } from '../../storage/record/batch-builder.ts'
 import { toOffset, toPosition } from '../../storage/record/offsets.ts'
 import { RecordBatch } from '../../storage/record/record-batch.ts'
+import { onTerminal, spool, spoolLine } from '../rigs/spool-command.ts'
 
 const BIN = join(import.meta.dirname, '../../cli/bin.js')
 const NAME = '00000000000000000000'
@@ -179,7 +180,27 @@ test('no file is touched', async () => {
 test('what is no log is said in one line', async () => {
   const missing = await dump(join(directory, 'nothing'))
   expect(missing.code).toBe(1)
-  expect(missing.stderr.trimEnd().split('\n')).toHaveLength(1)
+  expect(missing.stderr).toBe(`spool log dump: ${join(directory, 'nothing')} does not exist\n`)
+  const json = await spool(['log', 'dump', join(directory, 'nothing'), '--json'])
+  expect({ code: json.code, stdout: json.stdout }).toEqual({ code: 1, stdout: '' })
+  expect(JSON.parse(json.stderr)).toMatchObject({ verb: 'log dump', code: 'FAILED' })
+})
+
+test('no key or value in a table moves the cursor of a terminal', async () => {
+  const builder = new BatchBuilder({ compression: 'none' })
+  builder.append(1_000, Buffer.from('\x1b[2J'), Buffer.from('\u009b31m\r\ttab'))
+  const bytes = builder.build()
+  new RecordBatch(bytes).assign(toOffset(0), 1)
+  const path = join(mkdtempSync(join(directory, 'hostile-')), `${NAME}.log`)
+  writeFileSync(path, bytes)
+  await using shown = onTerminal(spoolLine(['log', 'dump', path, '--records']))
+  const { stdout } = await shown.ended
+  const piped = await spool(['log', 'dump', path, '--records'])
+  for (const text of [stdout.replaceAll('\r\n', '\n'), piped.stdout]) {
+    expect(text).toContain('\\u001b[2J')
+    expect(text).toContain('\\u009b31m\\r\\ttab')
+    for (const raw of ['\x1b', '\u009b', '\r']) expect(text).not.toContain(raw)
+  }
 })
 
 test('a reader that leaves early is no error', async () => {
