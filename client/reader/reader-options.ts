@@ -25,14 +25,21 @@ export interface ReaderOptions<K = string | Uint8Array, V = unknown> {
   readonly from?: ReadPosition
   /**
    * Where to end, exclusive, resolved once when the reader begins; it follows for ever when absent, and
-   * so do partitions that a map does not name. A time still to come is resolved when it comes.
+   * so do partitions that a map does not name. A time still to come ends a partition before its first
+   * record of that time or later, or, by this computer's clock, when it comes.
    */
   readonly until?: ReadPosition
   /** Only these; all, also those that come into being while it follows, when absent. */
   readonly partitions?: readonly number[]
-  /** Bytes that may lie ready before they are asked for; 16 MiB when absent. */
+  /**
+   * Bytes that may lie ready before they are asked for, as they came; 16 MiB when absent. One batch more
+   * is always taken. Over `fetch` the platform's own buffers are what lies ready.
+   */
   readonly prefetchBytes?: number
-  /** How long one request waits at the end of the log: 1 s when absent, at most 30 s. */
+  /**
+   * How long one request waits at the end of the log: 1 s when absent, at most 30 s. Records do not wait
+   * for it. Over `fetch` there is one stream and no such request.
+   */
   readonly maxWaitMs?: number
   /** Where to go on when the offset to read was removed: an error when absent. */
   readonly outOfRange?: 'earliest' | 'latest'
