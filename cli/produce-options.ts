@@ -30,6 +30,10 @@ export interface ProduceOptions {
   readonly lingerMs?: number
   readonly deliveryTimeoutMs?: number
   readonly rate?: number
+  readonly resume?: boolean
+  readonly restart?: boolean
+  readonly resumeFile?: string
+  readonly progress?: boolean
 }
 
 const PARTITION_MAX = 2 ** 31 - 1
@@ -101,6 +105,11 @@ export function declareProduce(program: Command): void {
     )
     .option('--rate <records>', 'at most so many a second', integerFrom(1, RATE_MAX))
     .option('--skip-errors', 'name lines that can not be taken on stderr and go on')
+    .option('--progress', 'report progress on stderr where it is no terminal: a line a second')
+    .optionsGroup('Files that were interrupted:')
+    .option('--resume', 'go on where the last upload of the file stopped; load it once')
+    .option('--restart', 'load it from its beginning, whatever was loaded before')
+    .option('--resume-file <file>', 'where it is kept how far it got; beside the file')
     .optionsGroup('')
     .addHelpText('after', PRODUCE_HELP)
   runs<ProduceOptions>(produce, async () => (await import('./produce.ts')).produce)
@@ -115,7 +124,10 @@ of which all but value may be absent, as the HTTP interface takes it: a string i
 those bytes, null a tombstone, anything else JSON as it stands there.
 
 A line that can not be taken ends the work, with everything before it appended. With --skip-errors such
-lines are named and left out, and the exit code is 10. Ctrl-C says how far it got.
+lines are named and left out, and the exit code is 10.
+
+Ctrl-C says how far it got. A file that was interrupted, by whatever, is loaded to its end with --resume:
+each line once. With --resume the same command may be run until it succeeds, and again afterwards.
 
 Examples:
   $ echo hello | spool produce greetings

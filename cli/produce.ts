@@ -3,19 +3,17 @@
  * way from the command to its exit code; the parts are in `produce/`.
  */
 
-import type { Client, Delivery, Producer } from '../client/index.ts'
+import type { TopicDescription } from '../client/index.ts'
 import { partitionerReady } from '../storage/record/partitioner.ts'
 import { openClient } from './connection.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { interruption } from './interruption.ts'
-import { Acknowledged, BEGINNING } from './produce/acknowledged.ts'
-import { before } from './produce/before.ts'
+import { goOnSentence } from './produce/go-on.ts'
 import { type Input, openInputs } from './produce/input.ts'
-import { LineReading } from './produce/line-reading.ts'
-import { LineUpload, type RefusedLine, type UploadEnd } from './produce/line-upload.ts'
-import { Pace } from './produce/pace.ts'
-import { type ProducePlan, producePlan, type SendingPlan } from './produce/plan.ts'
+import type { UploadEnd } from './produce/line-upload.ts'
+import { type ProducePlan, producePlan } from './produce/plan.ts'
+import { openDisplay } from './produce/progress-display.ts'
 import { RefusalLog } from './produce/refusal-log.ts'
 import {
   doneSentence,
@@ -23,85 +21,73 @@ import {
   reportDocument,
   type UploadResult,
 } from './produce/report.ts'
+import { resumingOf } from './produce/resuming.ts'
+import { Session } from './produce/session.ts'
 import { Target } from './produce/target.ts'
-import { ValueUpload } from './produce/value-upload.ts'
 import type { ProduceOptions } from './produce-options.ts'
 import type { GlobalOptions, VerbCall } from './verb.ts'
-
-/** After Ctrl-C, how long to wait for what is on its way. */
-const FLUSH_MS_MAX = 5_000
 
 export async function produce(call: VerbCall<ProduceOptions>): Promise<ExitCode> {
   const plan = producePlan(call.words[0], call.options)
   const inputs = plan.valueFile === undefined ? await openInputs(plan.files) : []
   try {
-    const target = await targetOf(plan, call.global)
-    await using client = await openClient(call.global, { isPatient: true })
-    return await load(call, plan, inputs, target, client)
+    return await load(call, plan, inputs)
   } finally {
     await Promise.all(inputs.map((input) => input.close()))
   }
 }
 
 /** Asks the broker about the topic; where it is not there, that is said at once. */
-async function targetOf({ topic, sending }: ProducePlan, global: GlobalOptions): Promise<Target> {
+async function describe(topic: string, global: GlobalOptions): Promise<TopicDescription> {
   await using client = await openClient(global, { isPatient: false })
   const description = await client.admin.describeTopic(topic, { signal: interruption() })
   // Whichever of the two the topic asks for: the other one is ready at once.
   await partitionerReady('xxhash64')
-  return new Target(description, sending)
+  return description
 }
 
 async function load(
   call: VerbCall<ProduceOptions>,
   plan: ProducePlan,
   inputs: readonly Input[],
-  target: Target,
-  client: Client,
 ): Promise<ExitCode> {
-  const { isJson } = call.global
-  const beganAtMs = performance.now()
+  const { global, output } = call
   const interrupted = interruption()
-  const ending = new AbortController()
-  interrupted.addEventListener('abort', () => ending.abort(), { once: true })
-  const taken = Array.from({ length: target.partitions }, () => 0)
-  const acknowledged = new Acknowledged({ place: BEGINNING, taken })
-  const producer = openProducer(client, plan.topic, plan.sending, call.global, (delivery) => {
-    acknowledged.delivered(delivery)
-    if (delivery.error !== undefined) ending.abort()
+  const description = await describe(plan.topic, global)
+  const target = new Target(description, plan.sending)
+  await using client = await openClient(global, { isPatient: true })
+  const random = () => Math.random()
+  const signal = interrupted
+  const resuming = await resumingOf({ plan, inputs, description, client, output, signal, random })
+  const beganAtMs = performance.now()
+  const session = new Session({
+    plan,
+    global,
+    inputs,
+    target:
+      resuming === undefined
+        ? target
+        : new Target(description, plan.sending, resuming.state.partitions),
+    client,
+    resuming,
+    interrupted,
+    onRefused: (refused) => refusals.add(refused),
+    random,
   })
-  const refusals = new RefusalLog(isJson)
-  const { valueFile } = plan
-  const common = {
-    reading: new LineReading(plan.reading),
-    target,
-    sink: producer,
-    acknowledged,
-    firstPartition: Math.floor(Math.random() * target.partitions),
-    onRefused: (refused: RefusedLine) => {
-      refusals.add(refused)
-      return plan.skipsErrors
-    },
+  const display = await openDisplay(plan, inputs, global, session.acknowledged)
+  const refusals = new RefusalLog(global.isJson, (text) => display.aside(text))
+  if (plan.valueFile === undefined && plan.files.length === 0 && process.stdin.isTTY) {
+    output.remark('one record a line; Ctrl-D ends')
   }
-  const upload =
-    valueFile !== undefined
-      ? new ValueUpload({ ...common, file: valueFile })
-      : new LineUpload({
-          ...common,
-          inputs,
-          delimiter: plan.delimiter,
-          countMax: plan.countMax,
-          pace: plan.rate === undefined ? undefined : new Pace(plan.rate),
-          ending: ending.signal,
-        })
-  if (valueFile === undefined && plan.files.length === 0 && process.stdin.isTTY) {
-    call.output.remark('one record a line; Ctrl-D ends')
+  let end: UploadEnd
+  try {
+    end = await session.run()
+  } finally {
+    display.end()
+    refusals.close()
   }
-  const end = await upload.run()
-  await flush(producer, ending.signal, () => interrupted.aborted && !acknowledged.failure)
-  refusals.close()
-  const { records, refused } = upload.place
-  return finish(call, end, {
+  const { acknowledged, records, refused } = session
+  const result: UploadResult = {
     topic: plan.topic,
     files: plan.files,
     acknowledged,
@@ -110,55 +96,24 @@ async function load(
     refused,
     hasOffsets: plan.sending.acks !== 0,
     elapsedMs: performance.now() - beganAtMs,
+  }
+  const code = finish(call, end, result)
+  await session.keep(end).catch((error) => {
+    output.remark(`how far it got could not be kept: ${(error as Error).message}`)
   })
+  if (end === 'done' && session.isSettled) return code
+  const sentence = goOnSentence(plan, acknowledged.reached.place, resuming !== undefined)
+  if (!output.isJson && sentence !== undefined) output.remark(sentence)
+  return code
 }
 
-/** Waits for all that was given, and after an interruption for a while more. */
-async function flush(
-  producer: Producer<Uint8Array, Uint8Array>,
-  ending: AbortSignal,
-  isWorthWaiting: () => boolean,
-): Promise<void> {
-  const flushed = producer.flush()
-  await before(ending, flushed)
-  if (!ending.aborted || !isWorthWaiting()) return
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, FLUSH_MS_MAX)
-  })
-  await Promise.race([flushed, late])
-  clearTimeout(timer)
-}
-
-function openProducer(
-  client: Client,
-  topic: string,
-  { compression, acks, lingerMs, deliveryTimeoutMs }: SendingPlan,
-  { timeoutMs }: GlobalOptions,
-  onDelivery: (delivery: Delivery) => void,
-): Producer<Uint8Array, Uint8Array> {
-  const asTheyAre = { serialize: (bytes: Uint8Array) => bytes }
-  return client.producer({
-    topic,
-    key: asTheyAre,
-    value: asTheyAre,
-    compression,
-    acks,
-    lingerMs,
-    deliveryTimeoutMs,
-    ...(timeoutMs === undefined ? {} : { requestTimeoutMs: timeoutMs }),
-    // Whoever closes it has waited before.
-    closeTimeoutMs: 0,
-    onDelivery,
-  })
-}
-
+/** Says how it ended; the exit code. */
 function finish(call: VerbCall<ProduceOptions>, end: UploadEnd, result: UploadResult): ExitCode {
   const { output, global, name } = call
   const { acknowledged, records, refused } = result
-  const isWhole = end !== 'ended' && acknowledged.reached.place.records === records
+  const isSettled = acknowledged.reached.place.records === records
   if (output.isJson) output.document(reportDocument(result))
-  if (isWhole && end === 'done') {
+  if (isSettled && end === 'done') {
     output.done(doneSentence(result))
     return refused > 0 ? exitCodes.someRefused : exitCodes.done
   }
@@ -166,7 +121,7 @@ function finish(call: VerbCall<ProduceOptions>, end: UploadEnd, result: UploadRe
   const code =
     failure !== undefined
       ? reportFailure(failure, { verb: name, ...global })
-      : isWhole
+      : end === 'refused'
         ? exitCodes.failed
         : exitCodes.interrupted
   if (!output.isJson) output.remark(reachedSentence(result))

@@ -8,7 +8,8 @@
  *     marks        reached   [9, 4, 7]  [12, 8, 7]
  *     acknowledged            10  3  7               partition 1 is one short: the first mark stands
  *
- * Pure: told of everything, asks nobody.
+ * Records are counted by partition from the beginning of the input, over all processes that had a part in
+ * it. Pure: told of everything, asks nobody.
  */
 
 import { weaker } from '../../broker/http/records/append-batches.ts'
@@ -31,10 +32,13 @@ export interface Place {
 
 export const BEGINNING: Place = { file: 0, position: 0, line: 0, lines: 0, records: 0, refused: 0 }
 
-/** A place, and how many records each partition had been given when it was passed. */
+/** A place, and how the partitions stood when it was passed. */
 export interface Mark {
   readonly place: Place
+  /** How many records each had been given. */
   readonly taken: readonly number[]
+  /** An offset in each before which none of the later records is. */
+  readonly offsets: readonly number[]
 }
 
 /** What was acknowledged in one partition. */
@@ -46,14 +50,16 @@ export interface PartitionTotals {
 }
 
 export class Acknowledged {
-  /** Of each partition, from the beginning of the input. */
-  readonly #taken: number[]
-  readonly #acknowledged: number[]
-  readonly #marks: Mark[] = []
-  readonly #totals = new Map<number, PartitionTotals>()
+  #taken: number[]
+  #acknowledged: number[]
+  /** What was there before: not of our doing. */
+  readonly #earlier: number[]
+  #offsets: number[]
+  #marks: Mark[] = []
+  readonly #firstOffsets: number[] = []
+  readonly #lastOffsets: number[] = []
   #reached: Mark
-  /** Records acknowledged since this account was opened. */
-  count = 0
+  #isFirstTry = true
   /** The weakest that was reached. */
   durability: Durability | undefined
   /** Why the first batch that failed did. */
@@ -64,6 +70,8 @@ export class Acknowledged {
     this.#reached = mark
     this.#taken = [...mark.taken]
     this.#acknowledged = [...mark.taken]
+    this.#earlier = [...mark.taken]
+    this.#offsets = [...mark.offsets]
   }
 
   /** The last place before which everything is acknowledged, or was found there. */
@@ -71,19 +79,45 @@ export class Acknowledged {
     return this.#reached
   }
 
-  /** What was acknowledged, by partition. */
+  /** The same, where everything that was taken is acknowledged: later records are behind all of it. */
+  get settled(): Mark {
+    return { ...this.#reached, offsets: [...this.#offsets] }
+  }
+
+  /** Records acknowledged since this account was opened. */
+  get count(): number {
+    return sumOf(this.#acknowledged) - this.earlier
+  }
+
+  /** Records that were there before. */
+  get earlier(): number {
+    return sumOf(this.#earlier)
+  }
+
+  /** What was acknowledged since, by partition. */
   totals(): PartitionTotals[] {
-    return [...this.#totals.values()].sort((one, other) => one.partition - other.partition)
+    return this.#firstOffsets.flatMap((firstOffset, partition) => {
+      const count = this.#acknowledged[partition]! - this.#earlier[partition]!
+      return [{ partition, count, firstOffset, lastOffset: this.#lastOffsets[partition]! }]
+    })
   }
 
-  /** A record for the partition was given to the producer. */
-  take(partition: number): void {
-    this.#taken[partition]! += 1
+  /** A record for the partition was taken from the input; its number there, counted from 0. */
+  take(partition: number): number {
+    const number = this.#taken[partition]!
+    this.#taken[partition] = number + 1
+    return number
   }
 
-  /** Every line before `place` was given to the producer, or refused. */
+  /** The record that was last taken for the partition is there already. */
+  found(partition: number): void {
+    this.#acknowledged[partition]! += 1
+    if (this.#isFirstTry) this.#earlier[partition]! += 1
+  }
+
+  /** Every line before `place` was taken, or refused. */
   mark(place: Place): void {
-    this.#marks.push({ place, taken: [...this.#taken] })
+    this.#marks.push({ place, taken: [...this.#taken], offsets: [...this.#offsets] })
     this.#advance()
   }
 
@@ -93,26 +127,29 @@ export class Acknowledged {
       this.failure ??= error
       return
     }
-    this.count += recordCount
     this.#acknowledged[partition]! += recordCount
     if (durability !== undefined) this.durability = weaker(this.durability, durability)
-    if (baseOffset >= 0) this.#total(partition, recordCount, baseOffset)
-    // Behind one that failed nothing is surely there.
-    if (this.failure === undefined) this.#advance()
+    if (baseOffset >= 0) {
+      this.#firstOffsets[partition] ??= baseOffset
+      this.#lastOffsets[partition] = baseOffset + recordCount - 1
+      this.#offsets[partition] = baseOffset + recordCount
+    }
+    this.#advance()
   }
 
-  #total(partition: number, count: number, firstOffset: number): void {
-    const lastOffset = firstOffset + count - 1
-    const totals = this.#totals.get(partition)
-    if (totals === undefined) {
-      this.#totals.set(partition, { partition, count, firstOffset, lastOffset })
-      return
-    }
-    totals.count += count
-    totals.lastOffset = lastOffset
+  /** Another try, from the place that was reached: what was taken after it counts for nothing. */
+  restart(): void {
+    this.#taken = [...this.#reached.taken]
+    this.#acknowledged = [...this.#reached.taken]
+    this.#offsets = [...this.#reached.offsets]
+    this.#marks = []
+    this.#isFirstTry = false
+    this.failure = undefined
   }
 
   #advance(): void {
+    // Behind a batch that failed nothing is surely there.
+    if (this.failure !== undefined) return
     let passed = 0
     while (passed < this.#marks.length && this.#isReached(this.#marks[passed]!)) passed++
     if (passed === 0) return
@@ -126,4 +163,8 @@ export class Acknowledged {
     }
     return true
   }
+}
+
+function sumOf(counts: readonly number[]): number {
+  return counts.reduce((sum, count) => sum + count, 0)
 }

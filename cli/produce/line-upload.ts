@@ -18,10 +18,16 @@ import type { LineReading } from './line-reading.ts'
 import type { Pace } from './pace.ts'
 import type { PlacedRecord, Target } from './target.ts'
 
+/** A piece that takes long, at a slow rate, is marked in between. */
+const MARK_MS = 100
+
 /** What of a producer is needed here. */
 export interface RecordSink {
-  /** Copies the record; false: wait for `room` before the next. */
-  enqueue(record: PlacedRecord): boolean
+  /**
+   * Copies the record, which has this number among those of its partition; false: wait for `room`
+   * before the next.
+   */
+  enqueue(record: PlacedRecord, number: number): boolean
   room(): Promise<void>
 }
 
@@ -44,8 +50,8 @@ export interface LineUploadOptions {
   readonly pace: Pace | undefined
   /** Where records go first that no key sends anywhere. */
   readonly firstPartition: number
-  /** Hears of each refused line; false: it is not skipped. */
-  readonly onRefused: (refused: RefusedLine) => boolean
+  /** Hears of each refused line, which is the `lines`th of all; false: it is not skipped. */
+  readonly onRefused: (refused: RefusedLine, lines: number) => boolean
   /** Aborted: stop. */
   readonly ending: AbortSignal
 }
@@ -69,6 +75,9 @@ export class LineUpload {
   /** What is to be waited for before the next line. */
   #waitMs = 0
   #needsRoom = false
+  #markedAtMs = 0
+  /** The last line of the last file was taken though it had no end. */
+  endsOpen = false
 
   constructor(options: LineUploadOptions) {
     this.#options = options
@@ -84,6 +93,12 @@ export class LineUpload {
   /** The last place that was marked: everything before it was given to the producer. */
   get place(): Place {
     return this.#place
+  }
+
+  /** The line in hand, for a person. */
+  get where(): string {
+    const { name } = this.#options.inputs[this.#place.file]!
+    return name === undefined ? `line ${this.#line}` : `${name}:${this.#line}`
   }
 
   async run(): Promise<UploadEnd> {
@@ -117,12 +132,14 @@ export class LineUpload {
         return end
       }
     }
-    if (this.#splitter.finish() && this.#records < countMax) {
+    const isLast = at === inputs.length - 1
+    if (this.#records < countMax && this.#splitter.finish()) {
       const isTaken = this.#takeLine(Date.now())
       this.#mark(at, isTaken ? undefined : 'refused')
       if (!isTaken) return 'refused'
+      this.endsOpen = isLast
     }
-    this.#mark(at + 1, undefined)
+    if (!isLast) this.#mark(at + 1, undefined)
     return undefined
   }
 
@@ -141,6 +158,7 @@ export class LineUpload {
       if (this.#waitMs > 0) await pause(this.#waitMs, ending).catch(() => {})
       if (ending.aborted) return 'ended'
       nowMs = Date.now()
+      if (nowMs - this.#markedAtMs >= MARK_MS) this.#mark(this.#place.file, undefined)
     }
   }
 
@@ -160,8 +178,7 @@ export class LineUpload {
       return this.#refuse(error)
     }
     this.#records += 1
-    acknowledged.take(placed.partition)
-    this.#needsRoom = !sink.enqueue(placed)
+    this.#needsRoom = !sink.enqueue(placed, acknowledged.take(placed.partition))
     this.#waitMs = pace === undefined ? 0 : pace.take(performance.now())
     return true
   }
@@ -171,7 +188,7 @@ export class LineUpload {
     const refusal = refusalOf(error)
     if (refusal === undefined) throw error
     const { name } = inputs[this.#place.file]!
-    const isSkipped = onRefused({ file: name, line: this.#line, ...refusal })
+    const isSkipped = onRefused({ file: name, line: this.#line, ...refusal }, this.#lines)
     if (isSkipped) this.#refused += 1
     else {
       this.#line -= 1
@@ -209,6 +226,7 @@ export class LineUpload {
       records: this.#records,
       refused: this.#refused,
     }
+    this.#markedAtMs = Date.now()
     this.#options.acknowledged.mark(this.#place)
   }
 

@@ -51,6 +51,10 @@ export interface ProducePlan {
   /** Records a second. */
   readonly rate: number | undefined
   readonly skipsErrors: boolean
+  /** Of files: go on where an interrupted upload stopped, begin again, or do not say. */
+  readonly after: 'resume' | 'restart' | undefined
+  readonly resumeFile: string | undefined
+  readonly showsProgress: boolean
 }
 
 const LINGER_MS = 5
@@ -82,6 +86,9 @@ export function producePlan(word: unknown, options: ProduceOptions): ProducePlan
     countMax: options.count ?? Number.POSITIVE_INFINITY,
     rate: options.rate,
     skipsErrors: options.skipErrors === true,
+    after: options.resume ? 'resume' : options.restart ? 'restart' : undefined,
+    resumeFile: options.resumeFile,
+    showsProgress: options.progress === true,
   }
 }
 
@@ -105,10 +112,15 @@ const WORDS = {
   null: '-Z',
   rate: '--rate',
   skipErrors: '--skip-errors',
+  resume: '--resume',
+  restart: '--restart',
+  resumeFile: '--resume-file',
+  progress: '--progress',
 } as const satisfies Partial<Record<keyof ProduceOptions, string>>
 
 type Word = keyof typeof WORDS
 
+const OF_FILES: readonly Word[] = ['resume', 'restart', 'resumeFile']
 const OF_LINES: readonly Word[] = [
   'fromFile',
   'format',
@@ -117,6 +129,8 @@ const OF_LINES: readonly Word[] = [
   'keyDelimiter',
   'rate',
   'skipErrors',
+  ...OF_FILES,
+  'progress',
 ]
 
 function checkCombination(options: ProduceOptions): void {
@@ -138,6 +152,16 @@ function checkCombination(options: ProduceOptions): void {
   }
   if (options.keyDelimiter !== undefined) {
     refuse('-K finds the key in the line, before the value', ['keyFrom'])
+  }
+  if (options.resume && options.restart) {
+    throw new UsageError('--resume goes on and --restart begins again: leave out one of them')
+  }
+  const files = options.fromFile ?? []
+  if (options.valueFile === undefined && (files.length === 0 || files[0] === STDIN)) {
+    refuse('stdin can not be read again: only files, given with -l', OF_FILES)
+  }
+  if (options.acks === '0') {
+    refuse('with --acks 0 nobody says what has arrived', OF_FILES)
   }
   if (options.keyFrom !== undefined) refuse('--key-from gives every record a key', ['key'])
 }

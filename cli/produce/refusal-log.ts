@@ -10,11 +10,13 @@ const NAMED_MAX = 100
 
 export class RefusalLog {
   readonly #isJson: boolean
+  readonly #write: (text: string) => void
   readonly #listed: RefusedLine[] = []
   #count = 0
 
-  constructor(isJson: boolean) {
+  constructor(isJson: boolean, write: (text: string) => void) {
     this.#isJson = isJson
+    this.#write = write
   }
 
   /** The ones that were named. */
@@ -29,12 +31,12 @@ export class RefusalLog {
     const text = this.#isJson
       ? JSON.stringify(refusalDocument(refused))
       : printable(refusalSentence(refused))
-    process.stderr.write(`${text}\n`)
+    this.#write(`${text}\n`)
   }
 
   close(): void {
     const more = this.#count - this.#listed.length
     if (more === 0 || this.#isJson) return
-    process.stderr.write(`spool produce: and ${countForPeople(more)} more such lines\n`)
+    this.#write(`spool produce: and ${countForPeople(more)} more such lines\n`)
   }
 }

@@ -32,6 +32,7 @@ export function reportDocument(result: UploadResult): Readonly<Record<string, un
     topic: result.topic,
     lines: place.lines,
     appended: acknowledged.count,
+    ...(acknowledged.earlier === 0 ? {} : { appendedEarlier: acknowledged.earlier }),
     refused: result.refused,
     resumeAtLine: place.lines + 1,
     ...(file === undefined || files.length < 2 ? {} : { resumeAt: { file, line: place.line + 1 } }),
@@ -55,6 +56,9 @@ export function doneSentence(result: UploadResult): string {
   if (elapsedMs >= RATED_MS_MIN) {
     const rate = countForPeople(roundedRate(count, elapsedMs))
     parts[0] += ` in ${secondsForPeople(elapsedMs)}, ${rate} a second`
+  }
+  if (acknowledged.earlier > 0) {
+    parts.push(`${countForPeople(acknowledged.earlier)} were there already`)
   }
   if (refused > 0) parts.push(`${counted(refused, 'line')} refused`)
   return parts.join('; ')

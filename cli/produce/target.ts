@@ -5,11 +5,11 @@
 
 import { type ProducedRecord, RecordRefusal } from '../../broker/http/records/produced-record.ts'
 import { RecordRules, type RuledTopic } from '../../broker/http/records/record-rules.ts'
-import { SpoolError } from '../../client/api/errors.ts'
 import type { TopicDescription } from '../../client/index.ts'
 import { BatchBuilder } from '../../storage/record/batch-builder.ts'
 import type { CompressionName } from '../../storage/record/compression.ts'
 import { RECORD_BATCH_HEADER_BYTES } from '../../storage/record/record-batch.ts'
+import { noPartition } from '../missing-partition.ts'
 import type { SendingPlan } from './plan.ts'
 
 /** A record as the producer takes it. */
@@ -32,9 +32,17 @@ export class Target {
   /** A record of at most so many bytes fits whatever compression makes of it. */
   readonly #safeBytes: number
 
-  /** @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION for a partition that is not there. */
-  constructor(description: TopicDescription, { partition, compression }: SendingPlan) {
-    const topic = ruledTopic(description)
+  /**
+   * `partitions`: how many of them to use.
+   *
+   * @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION for a partition that is not there.
+   */
+  constructor(
+    description: TopicDescription,
+    { partition, compression }: SendingPlan,
+    partitions = description.partitions.length,
+  ) {
+    const topic = { ...ruledTopic(description), partitions }
     this.topic = topic.name
     this.topicId = description.topicId
     this.partitions = topic.partitions
@@ -43,12 +51,7 @@ export class Target {
     this.#compression = compression
     this.#needsKeys = String(description.config['cleanup.policy']?.value).includes('compact')
     this.#safeBytes = Math.floor(this.lineBytesMax * SAFE_SHARE) - RECORD_BATCH_HEADER_BYTES
-    if (partition >= this.partitions) {
-      throw new SpoolError(
-        'UNKNOWN_TOPIC_OR_PARTITION',
-        `topic ${this.topic} has no partition ${partition}: it has ${this.partitions}, counted from 0`,
-      )
-    }
+    if (partition >= this.partitions) throw noPartition(this.topic, partition, this.partitions)
   }
 
   /** The topic's `max.message.bytes`. */

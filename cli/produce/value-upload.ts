@@ -16,10 +16,10 @@ export interface ValueUploadOptions {
   readonly acknowledged: Acknowledged
   /** For a record that nothing sends anywhere else. */
   readonly firstPartition: number
-  readonly onRefused: (refused: RefusedLine) => void
+  readonly onRefused: (refused: RefusedLine, lines: number) => void
 }
 
-const AFTER: Place = { ...BEGINNING, file: 1, lines: 1, records: 1 }
+const AFTER: Place = { ...BEGINNING, lines: 1, records: 1 }
 
 export class ValueUpload {
   readonly #options: ValueUploadOptions
@@ -41,12 +41,11 @@ export class ValueUpload {
       const record = reading.read(bytes, 0, bytes.length)
       if (record === undefined) return 'done'
       const placed = target.place(record, firstPartition, Date.now())
-      acknowledged.take(placed.partition)
-      sink.enqueue(placed)
+      sink.enqueue(placed, acknowledged.take(placed.partition))
     } catch (error) {
       const refusal = refusalOf(error)
       if (refusal === undefined) throw error
-      onRefused({ file, line: undefined, ...refusal })
+      onRefused({ file, line: undefined, ...refusal }, 1)
       return 'refused'
     }
     this.#place = AFTER

@@ -21,6 +21,8 @@ export interface CuttingProxyOptions {
   readonly random: SeededRandom
   /** How often each fault is drawn, relative to the others. */
   readonly weights?: Readonly<Record<Fault, number>>
+  /** No connection passes more than this: larger than a request, or no large one ever arrives. */
+  readonly bytesBeforeFaultMax?: number
 }
 
 const WEIGHTS: Readonly<Record<Fault, number>> = {
@@ -94,7 +96,7 @@ export class CuttingProxy implements AsyncDisposable {
       socket.on('error', () => {})
       socket.on('close', () => this.#sockets.delete(socket))
     }
-    new Passage(this, near, far, this.#options.random.fork(), this.#options.weights ?? WEIGHTS)
+    new Passage(this, near, far, this.#options)
   }
 }
 
@@ -105,6 +107,7 @@ class Passage {
   readonly #far: Socket
   readonly #random: SeededRandom
   readonly #weights: Readonly<Record<Fault, number>>
+  readonly #bytesMax: number
   #fault: Fault = 'stall'
   #bytesLeft = 0
   /** The fault has happened, or waits for the reply. */
@@ -116,14 +119,14 @@ class Passage {
     proxy: CuttingProxy,
     near: Socket,
     far: Socket,
-    random: SeededRandom,
-    weights: Readonly<Record<Fault, number>>,
+    { random, weights, bytesBeforeFaultMax }: CuttingProxyOptions,
   ) {
     this.#proxy = proxy
     this.#near = near
     this.#far = far
-    this.#random = random
-    this.#weights = weights
+    this.#random = random.fork()
+    this.#weights = weights ?? WEIGHTS
+    this.#bytesMax = bytesBeforeFaultMax ?? BYTES_BEFORE_FAULT_MAX
     this.#draw()
     near.on('data', (chunk) => this.#request(chunk))
     far.on('data', (chunk) => this.#reply(chunk))
@@ -136,7 +139,7 @@ class Passage {
   /** What happens next, and when. */
   #draw(): void {
     this.#fault = drawn(this.#random, this.#weights)
-    this.#bytesLeft = Math.floor(BYTES_BEFORE_FAULT_MAX ** this.#random.next())
+    this.#bytesLeft = Math.floor(this.#bytesMax ** this.#random.next())
     this.#isFaulty = false
   }
 
