@@ -49,6 +49,9 @@ export interface PartitionTotals {
   lastOffset: number
 }
 
+/** In all marks together: topics may have many thousand partitions. */
+const NUMBERS_MAX = 1_000_000
+
 export class Acknowledged {
   #taken: number[]
   #acknowledged: number[]
@@ -97,14 +100,15 @@ export class Acknowledged {
   /** What was acknowledged since, by partition. */
   totals(): PartitionTotals[] {
     return this.#firstOffsets.flatMap((firstOffset, partition) => {
-      const count = this.#acknowledged[partition]! - this.#earlier[partition]!
+      const count = this.#acknowledged[partition]! - (this.#earlier[partition] ?? 0)
       return [{ partition, count, firstOffset, lastOffset: this.#lastOffsets[partition]! }]
     })
   }
 
   /** A record for the partition was taken from the input; its number there, counted from 0. */
   take(partition: number): number {
-    const number = this.#taken[partition]!
+    // Partitions may be added on the way.
+    const number = this.#taken[partition] ?? 0
     this.#taken[partition] = number + 1
     return number
   }
@@ -117,6 +121,8 @@ export class Acknowledged {
 
   /** Every line before `place` was taken, or refused. */
   mark(place: Place): void {
+    // The newest stands for the one before it where there are too many.
+    if (this.#marks.length * this.#taken.length > NUMBERS_MAX) this.#marks.pop()
     this.#marks.push({ place, taken: [...this.#taken], offsets: [...this.#offsets] })
     this.#advance()
   }
@@ -127,7 +133,7 @@ export class Acknowledged {
       this.failure ??= error
       return
     }
-    this.#acknowledged[partition]! += recordCount
+    this.#acknowledged[partition] = (this.#acknowledged[partition] ?? 0) + recordCount
     if (durability !== undefined) this.durability = weaker(this.durability, durability)
     if (baseOffset >= 0) {
       this.#firstOffsets[partition] ??= baseOffset
@@ -159,7 +165,7 @@ export class Acknowledged {
 
   #isReached({ taken }: Mark): boolean {
     for (let partition = 0; partition < taken.length; partition++) {
-      if (this.#acknowledged[partition]! < taken[partition]!) return false
+      if ((this.#acknowledged[partition] ?? 0) < (taken[partition] ?? 0)) return false
     }
     return true
   }

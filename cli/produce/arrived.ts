@@ -8,7 +8,7 @@
  * sending is refused because of its number, and whoever sent it looks again.
  */
 
-import type { Client, ProducerIdentity, ReadBatch } from '../../client/index.ts'
+import type { Client, ProducerIdentity, ReadBatch, TopicOffsets } from '../../client/index.ts'
 import { crc32c } from '../../storage/record/crc32c.ts'
 import { RecordBatch } from '../../storage/record/record-batch.ts'
 import { openBatch, readFailure } from '../stored-records.ts'
@@ -57,7 +57,7 @@ export class Arrived {
 
   addPrint(partition: number, number: number, print: number): void {
     const at = number - this.#from[partition]!
-    if (at < 0 || this.#printCount >= PRINTS_MAX) return
+    if (at < 0 || at >= PRINTS_MAX || this.#printCount >= PRINTS_MAX) return
     const prints = this.#prints[partition]!
     while (prints.length < at) prints.push(undefined)
     prints[at] = print
@@ -95,31 +95,14 @@ export async function lookUpArrived(
   signal: AbortSignal,
 ): Promise<Arrived> {
   const arrived = new Arrived(mark)
-  const { partitions } = await client.admin.offsets(topic, { at: 'latest', signal })
-  const from: Record<number, number> = {}
-  const until: Record<number, number> = {}
-  const gone = new Set<number>()
-  for (const { partition, logStartOffset, highWatermark } of partitions) {
-    const offset = mark.offsets[partition]
-    if (offset === undefined) continue
-    if (offset > highWatermark) {
-      throw beginAgain(
-        `${topic}/${partition} ends at ${highWatermark}, and records up to ${offset} were acknowledged`,
-      )
-    }
-    if (offset < logStartOffset) gone.add(partition)
-    const begin = Math.max(offset, logStartOffset)
-    if (begin >= highWatermark) continue
-    from[partition] = begin
-    until[partition] = highWatermark
-  }
-  const wanted = Object.keys(from).map(Number)
-  if (wanted.length > 0) {
-    const reader = client.reader(topic, { from, until, partitions: wanted, signal })
+  const { from, until, unsure } = rangesOf(mark, await client.admin.offsets(topic, { signal }))
+  const partitions = Object.keys(from).map(Number)
+  if (partitions.length > 0) {
+    const reader = client.reader(topic, { from, until, partitions, signal })
     for await (const batch of reader.batches()) {
       const stored = storedBatch(batch)
       if (stored.producerId !== producerId || stored.producerEpoch !== producerEpoch) continue
-      gone.delete(batch.partition)
+      unsure.delete(batch.partition)
       try {
         addBatch(arrived, batch, mark.taken[batch.partition]!)
       } catch (error) {
@@ -127,21 +110,49 @@ export async function lookUpArrived(
       }
     }
   }
-  const [unknown] = gone
-  if (unknown !== undefined) {
+  for (const partition of unsure) {
     throw beginAgain(
-      `can not tell which lines are in ${topic}/${unknown}: records from ${mark.offsets[unknown]} on are no longer kept`,
+      `can not tell which lines are in ${topic}/${partition}: records from ${mark.offsets[partition]} on are no longer kept`,
     )
   }
   return arrived
 }
 
+interface Ranges {
+  readonly from: Record<number, number>
+  readonly until: Record<number, number>
+  /** Partitions of which the beginning is gone: only a later record of the upload tells what was there. */
+  readonly unsure: Set<number>
+}
+
+/** Where records may have arrived: after the mark, up to the end. */
+function rangesOf({ offsets }: Mark, { topic, partitions }: TopicOffsets): Ranges {
+  const ranges: Ranges = { from: {}, until: {}, unsure: new Set() }
+  for (const { partition, logStartOffset, highWatermark } of partitions) {
+    const offset = offsets[partition]
+    if (offset === undefined) continue
+    if (offset > highWatermark) {
+      throw beginAgain(
+        `${topic}/${partition} ends at ${highWatermark}, and records up to ${offset} were acknowledged`,
+      )
+    }
+    if (offset < logStartOffset) ranges.unsure.add(partition)
+    const begin = Math.max(offset, logStartOffset)
+    if (begin === highWatermark) continue
+    ranges.from[partition] = begin
+    ranges.until[partition] = highWatermark
+  }
+  return ranges
+}
+
 /** The batch is of the upload, in a partition of which `taken` records are known to be there. */
 function addBatch(arrived: Arrived, batch: ReadBatch, taken: number): void {
   const { partition } = batch
-  const { baseSequence, baseOffset, lastOffsetDelta } = storedBatch(batch)
+  const { baseSequence, baseOffset, lastOffsetDelta, recordCount } = storedBatch(batch)
   const first = numberOf(baseSequence, taken)
   arrived.add(partition, first + lastOffsetDelta + 1)
+  // Compaction leaves a batch without records where only its producer is to be remembered.
+  if (recordCount === 0) return
   const cursor = openBatch(batch)
   while (cursor.next()) {
     const print = printOf(cursor.key(), cursor.value())

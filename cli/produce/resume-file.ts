@@ -40,14 +40,22 @@ export class ResumeFile {
    * @throws UsageError when it is damaged.
    */
   async read(): Promise<ResumeState | undefined> {
+    let bytes: Buffer | undefined
     try {
-      const bytes = await readCheckpoint(nodeFileSystem, this.path, VERSION)
-      return bytes === undefined ? undefined : decodeState(bytes)
+      bytes = await readCheckpoint(nodeFileSystem, this.path, VERSION)
     } catch (error) {
-      throw new UsageError(
-        `${(error as Error).message}; --restart loads the file from its beginning`,
-      )
+      throw this.#useless((error as Error).message)
     }
+    if (bytes === undefined) return undefined
+    try {
+      return decodeState(bytes)
+    } catch (error) {
+      throw this.#useless(`${this.path} can not be used: ${(error as Error).message}`)
+    }
+  }
+
+  #useless(sentence: string): UsageError {
+    return new UsageError(`${sentence}; --restart loads the file from its beginning`)
   }
 
   async write(state: ResumeState): Promise<void> {

@@ -93,7 +93,41 @@ export function encodeState(state: ResumeState): Buffer {
   return Buffer.from(JSON.stringify(state))
 }
 
-/** The bytes have passed their checksum: they are what `encodeState` made of some version's state. */
+/**
+ * The bytes have passed their checksum, but anybody may have written them.
+ *
+ * @throws Error where they are no state.
+ */
 export function decodeState(bytes: Buffer): ResumeState {
-  return JSON.parse(bytes.toString()) as ResumeState
+  const state = JSON.parse(bytes.toString()) as Partial<ResumeState> | null
+  const { mark, surroundings, partitions, files, words } = state ?? {}
+  const { place, taken, offsets } = mark ?? {}
+  const isState =
+    areTexts([state?.topic, state?.topicId]) &&
+    areCounts([state?.producerId, state?.producerEpoch, partitions, state?.firstPartition]) &&
+    areCounts(PLACE_MEMBERS.map((name) => place?.[name])) &&
+    areCounts([surroundings?.head, surroundings?.tail]) &&
+    areCounts(taken) &&
+    areCounts(offsets) &&
+    taken?.length === partitions &&
+    offsets?.length === partitions &&
+    typeof words === 'object' &&
+    words !== null &&
+    areTexts(Object.values(words)) &&
+    Array.isArray(files) &&
+    areTexts(files.map((file) => file?.path)) &&
+    place !== undefined &&
+    place.file < files.length
+  if (isState) return state as ResumeState
+  throw new Error('it is not what this program writes')
+}
+
+const PLACE_MEMBERS = ['file', 'position', 'line', 'lines', 'records', 'refused'] as const
+
+function areCounts(values: unknown): boolean {
+  return Array.isArray(values) && values.every((value) => Number.isSafeInteger(value) && value >= 0)
+}
+
+function areTexts(values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === 'string')
 }

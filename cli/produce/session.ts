@@ -26,6 +26,8 @@ const FLUSH_MS_MAX = 5_000
 /** How often to look again when more arrived than was seen; the pauses add up to some ten seconds. */
 const TRIES_MAX = 16
 const TRY_PAUSE_MS_MAX = 1_000
+/** Who writes for weeks learns of new partitions and other settings, as any client does. */
+const REFRESH_MS = 300_000
 
 export interface SessionOptions {
   readonly plan: ProducePlan
@@ -38,6 +40,7 @@ export interface SessionOptions {
   readonly interrupted: AbortSignal
   readonly onRefused: (refused: RefusedLine) => void
   readonly random: () => number
+  readonly refreshMs?: number
 }
 
 export class Session {
@@ -79,6 +82,25 @@ export class Session {
   }
 
   async run(): Promise<UploadEnd> {
+    const { resuming, refreshMs = REFRESH_MS } = this.#options
+    // What goes on where it stopped must send every line where it was sent before.
+    const refreshing =
+      resuming === undefined ? setInterval(() => this.#refresh(), refreshMs) : undefined
+    try {
+      return await this.#tryAgain()
+    } finally {
+      clearInterval(refreshing)
+    }
+  }
+
+  #refresh(): void {
+    const { client, target, interrupted } = this.#options
+    const asked = client.admin.describeTopic(target.topic, { signal: interrupted })
+    // Whatever is wrong with the topic, the records that go there are told.
+    asked.then((description) => target.update(description)).catch(() => {})
+  }
+
+  async #tryAgain(): Promise<UploadEnd> {
     const { interrupted } = this.#options
     for (let tries = 1; ; tries++) {
       const end = await this.#try(tries)

@@ -7,7 +7,6 @@ import { type ProducedRecord, RecordRefusal } from '../../broker/http/records/pr
 import { RecordRules, type RuledTopic } from '../../broker/http/records/record-rules.ts'
 import type { TopicDescription } from '../../client/index.ts'
 import { BatchBuilder } from '../../storage/record/batch-builder.ts'
-import type { CompressionName } from '../../storage/record/compression.ts'
 import { RECORD_BATCH_HEADER_BYTES } from '../../storage/record/record-batch.ts'
 import { noPartition } from '../missing-partition.ts'
 import type { SendingPlan } from './plan.ts'
@@ -23,35 +22,46 @@ export interface PlacedRecord {
 
 export class Target {
   readonly topic: string
-  readonly topicId: string
-  readonly partitions: number
-  readonly #rules: RecordRules
-  readonly #partition: number
-  readonly #compression: CompressionName
-  readonly #needsKeys: boolean
+  readonly #sending: SendingPlan
+  readonly #partitions: number | undefined
+  #topicId!: string
+  #rules!: RecordRules
+  #partitionsNow!: number
+  #needsKeys!: boolean
   /** A record of at most so many bytes fits whatever compression makes of it. */
-  readonly #safeBytes: number
+  #safeBytes!: number
 
   /**
-   * `partitions`: how many of them to use.
+   * `partitions`: how many of them to use, however many there are.
    *
    * @throws SpoolError UNKNOWN_TOPIC_OR_PARTITION for a partition that is not there.
    */
-  constructor(
-    description: TopicDescription,
-    { partition, compression }: SendingPlan,
-    partitions = description.partitions.length,
-  ) {
-    const topic = { ...ruledTopic(description), partitions }
-    this.topic = topic.name
-    this.topicId = description.topicId
-    this.partitions = topic.partitions
-    this.#rules = new RecordRules(topic)
-    this.#partition = partition
-    this.#compression = compression
+  constructor(description: TopicDescription, sending: SendingPlan, partitions?: number) {
+    this.topic = description.name
+    this.#sending = sending
+    this.#partitions = partitions
+    this.update(description)
+    if (sending.partition >= this.partitions) {
+      throw noPartition(this.topic, sending.partition, this.partitions)
+    }
+  }
+
+  /** The topic may be changed while somebody writes to it for weeks. */
+  update(description: TopicDescription): void {
+    const partitions = this.#partitions ?? description.partitions.length
+    this.#rules = new RecordRules({ ...ruledTopic(description), partitions })
+    this.#topicId = description.topicId
+    this.#partitionsNow = partitions
     this.#needsKeys = String(description.config['cleanup.policy']?.value).includes('compact')
     this.#safeBytes = Math.floor(this.lineBytesMax * SAFE_SHARE) - RECORD_BATCH_HEADER_BYTES
-    if (partition >= this.partitions) throw noPartition(this.topic, partition, this.partitions)
+  }
+
+  get topicId(): string {
+    return this.#topicId
+  }
+
+  get partitions(): number {
+    return this.#partitionsNow
   }
 
   /** The topic's `max.message.bytes`. */
@@ -69,7 +79,7 @@ export class Target {
       throw new RecordRefusal('INVALID_RECORD', 'it has no key, which a compacted topic needs')
     }
     const rules = this.#rules
-    const partition = rules.partition(record.partition, this.#partition, key)
+    const partition = rules.partition(record.partition, this.#sending.partition, key)
     const timestamp = rules.timestamp(record.timestamp, nowMs)
     const sizeBytes = rules.checkedSize(key, value, headers)
     if (sizeBytes > this.#safeBytes) this.#checkCompressed(record, timestamp)
@@ -87,13 +97,14 @@ export class Target {
 
   /** What does not compress grows a little: close to the limit it is tried. */
   #checkCompressed({ key, value, headers }: ProducedRecord, timestamp: number): void {
-    const builder = new BatchBuilder({ compression: this.#compression })
+    const { compression } = this.#sending
+    const builder = new BatchBuilder({ compression })
     builder.append(timestamp, key, value, headers)
     const { length } = builder.build()
     if (length <= this.lineBytesMax) return
     throw new RecordRefusal(
       'MESSAGE_TOO_LARGE',
-      `the record has ${length} bytes in its batch, compressed with ${this.#compression}; max.message.bytes is ${this.lineBytesMax}`,
+      `the record has ${length} bytes in its batch, compressed with ${compression}; max.message.bytes is ${this.lineBytesMax}`,
     )
   }
 }

@@ -9,6 +9,13 @@ import { Pace } from '../../cli/produce/pace.ts'
 import { producePlan } from '../../cli/produce/plan.ts'
 import { progressText, Rates } from '../../cli/produce/progress-display.ts'
 import { secondsForPeople } from '../../cli/produce/report.ts'
+import {
+  decidingWords,
+  decodeState,
+  difference,
+  encodeState,
+  type ResumeState,
+} from '../../cli/produce/resume-state.ts'
 import { type Delivery, SpoolError } from '../../client/index.ts'
 
 function delivery(partition: number, recordCount: number, baseOffset: number): Delivery {
@@ -141,6 +148,67 @@ describe('what has arrived', () => {
       printOf(null, null),
     ]
     expect(new Set(prints).size).toBe(prints.length)
+  })
+})
+
+describe('a resume file', () => {
+  const state: ResumeState = {
+    topic: 't',
+    topicId: 'id',
+    producerId: 3,
+    producerEpoch: 0,
+    partitions: 2,
+    firstPartition: 1,
+    words: { '-D': '"\\n"' },
+    files: [{ path: 'a', device: 1, inode: 2, modifiedMs: 3.5, sizeBytes: 4 }],
+    mark: { place: placeAt(3), taken: [1, 2], offsets: [10, 20] },
+    surroundings: { head: 1, tail: 2 },
+    isSettled: true,
+    isDone: false,
+    endsOpen: false,
+  }
+
+  test('comes back as it was written', () => {
+    expect(decodeState(encodeState(state))).toEqual(state)
+  })
+
+  test('that somebody else wrote is refused, whatever is in it', () => {
+    const text = encodeState(state).toString()
+    for (const wrong of [
+      'null',
+      '[]',
+      '"text"',
+      '{}',
+      'no json',
+      text.replace('"producerId":3', '"producerId":-3'),
+      text.replace('[1,2]', '[1]'),
+      text.replace('[10,20]', '[10,"20"]'),
+      text.replace('"file":0', '"file":1'),
+      text.replace('"topicId":"id"', '"topicId":7'),
+      text.replace('"partitions":2', '"partitions":1e9'),
+      text.replace('"words":{', '"words":null,"other":{'),
+    ]) {
+      expect(() => decodeState(Buffer.from(wrong)), wrong).toThrow(Error)
+    }
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(() => decodeState(Buffer.from(JSON.stringify({ ...state, mark: value })))).toThrow()
+      }),
+    )
+  })
+
+  test('says in a few words what is different in the options', () => {
+    const words = (options: Parameters<typeof producePlan>[1]) => {
+      const { reading, sending, delimiter } = producePlan('t', options)
+      return decidingWords(reading, sending, delimiter)
+    }
+    expect(difference(words({ keyFrom: '/k' }), words({ keyFrom: '/k', rate: 5 }))).toBeUndefined()
+    expect(difference(words({ keyFrom: '/k' }), words({ keyFrom: '/n' }))).toBe(
+      'it was begun with --key-from /k, not /n',
+    )
+    expect(difference(words({}), words({ partition: 0 }))).toBe('it was begun without -p')
+    expect(difference(words({ null: true }), words({}))).toBe('it was begun with -Z')
+    expect(difference(words({ delimiter: '\\0' }), words({ delimiter: '\\x00' }))).toBeUndefined()
   })
 })
 
