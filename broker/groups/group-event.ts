@@ -65,7 +65,8 @@ export interface JoinEvent {
   /**
    * Where to begin in partitions without a committed offset (HTTP's `from`, resolved by the caller): they
    * are committed with the join, so that a worker that starts at `latest` and dies does not lose what
-   * comes meanwhile. Partitions that have an offset are left alone; those not named begin at the start.
+   * comes meanwhile. Partitions that have an offset or an owner are left alone; those not named begin at
+   * the start.
    */
   readonly startAt?: readonly StartingOffset[]
 }
@@ -144,7 +145,10 @@ export interface FetchOffsetsEvent {
   readonly partitions?: readonly { readonly topic: string; readonly partition: number }[]
 }
 
-/** Topics came, grew or went (or may have: after a load). Harmless when nothing of it concerns the group. */
+/**
+ * Topics came, grew or went (or may have: after a load). Harmless when nothing of it concerns the group.
+ * Not before the topics are known: a moment without topics takes everybody's partitions away.
+ */
 export interface TopicsChangedEvent {
   readonly kind: 'topicsChanged'
 }

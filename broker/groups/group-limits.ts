@@ -47,3 +47,6 @@ export const EMPTY_GROUP_KEEP_MS = 10 * MINUTE_MS
 export const PATTERN_CHARACTERS_MAX = 1_024
 /** Of a group id, member id, instance id or client id: beyond that it is no name but a payload. */
 export const ID_CHARACTERS_MAX = 255
+/** Of one member's list: beyond it a pattern is the better way. */
+export const SUBSCRIBED_TOPICS_MAX = 10_000
+export const TOPIC_NAME_CHARACTERS_MAX = 249

@@ -52,6 +52,8 @@ export interface GroupMachine {
   /** What a member has, without a heartbeat; `undefined` when there is no such member. */
   member(memberId: string, topics: GroupTopics): MemberReply | undefined
   describe(topics: GroupTopics): GroupDescription
+  /** All that is known, as the records a compacted log would hold. */
+  presentRecords(): readonly GroupRecord[]
   /** The member that holds a partition, for showing lag. */
   ownerOf(topicId: string, partition: number): string | undefined
 }

@@ -14,9 +14,16 @@ export class KafkaWriter {
   #bytes = Buffer.allocUnsafe(INITIAL_BYTES)
   #length = 0
 
-  /** A copy of what was written. */
+  /** A copy of what was written; the writer is empty again, and keeps its room for the next. */
   finish(): Buffer {
-    return Buffer.from(this.#bytes.subarray(0, this.#length))
+    const written = Buffer.from(this.#bytes.subarray(0, this.#length))
+    this.#length = 0
+    return written
+  }
+
+  /** Forgets what was written: the last use may have ended in an error. */
+  clear(): void {
+    this.#length = 0
   }
 
   int8(value: number): void {
@@ -101,12 +108,25 @@ export class KafkaWriter {
     const present = fields.filter((field) => field !== undefined)
     this.unsignedVarint(present.length)
     for (const { tag, write } of present) {
-      const content = new KafkaWriter()
-      write(content)
       this.unsignedVarint(tag)
-      this.unsignedVarint(content.#length)
-      this.#raw(content.#bytes.subarray(0, content.#length))
+      const sizeAt = this.#length
+      this.unsignedVarint(0)
+      write(this)
+      this.#setSize(sizeAt)
     }
+  }
+
+  /** Says at `sizeAt`, where one byte was left for it, how long all is that was written after that. */
+  #setSize(sizeAt: number): void {
+    const contentAt = sizeAt + 1
+    const end = this.#length
+    const size = end - contentAt
+    const sizeBytes = Math.max(1, Math.ceil((32 - Math.clz32(size)) / 7))
+    this.#room(sizeBytes - 1)
+    this.#bytes.copyWithin(sizeAt + sizeBytes, contentAt, end)
+    this.#length = sizeAt
+    this.unsignedVarint(size)
+    this.#length = end + sizeBytes - 1
   }
 
   #text(text: string, size: number): void {

@@ -73,8 +73,11 @@ export function decodeGroupRecord(
   return read(keyReader, value === null ? null : new KafkaReader(value))
 }
 
+/** One writer for all, because its room is worth keeping: nothing here waits. */
+const writer = new KafkaWriter()
+
 function encodeKey(record: GroupRecord): Buffer {
-  const writer = new KafkaWriter()
+  writer.clear()
   writer.int16(SCHEMA[record.kind])
   writer.string(record.groupId)
   if (record.kind === 'offsetCommit') {
@@ -87,7 +90,7 @@ function encodeKey(record: GroupRecord): Buffer {
 }
 
 function encodeValue(record: GroupRecord): Buffer {
-  const writer = new KafkaWriter()
+  writer.clear()
   switch (record.kind) {
     case 'offsetCommit':
       writeOffsetCommit(writer, record.value!)

@@ -129,6 +129,28 @@ test('any record comes back from its bytes', () => {
   )
 })
 
+test.each([31, 32, 33, 4_095, 5_000])(
+  'a tagged field of %i epochs comes back, whatever its size takes',
+  (count) => {
+    const numbers = Array.from({ length: count }, (_, index) => index)
+    const topic = { topicId: '01234567-89ab-4def-8123-456789abcdef', partitions: numbers }
+    const original: GroupRecord = {
+      kind: 'currentAssignment',
+      groupId: 'g',
+      memberId: 'm',
+      value: {
+        memberEpoch: 3,
+        previousMemberEpoch: 2,
+        state: 'stable',
+        assignedPartitions: [{ ...topic, assignmentEpochs: numbers }],
+        partitionsPendingRevocation: [{ ...topic, assignmentEpochs: numbers }],
+      },
+    }
+    const { key, value } = encodeGroupRecord(original)
+    expect(decodeGroupRecord(key, value)).toEqual(original)
+  },
+)
+
 function decodeOrRefuse(key: Uint8Array, value: Uint8Array | null): GroupRecord | undefined {
   try {
     return decodeGroupRecord(key, value)

@@ -1,0 +1,173 @@
+/**
+ * The machine of one consumer group: what happens goes in, what is to be written and answered comes out.
+ * No I/O, no clock, no chance. Here the parts are put together: which event is whose, and how a decision
+ * becomes state. How it is to be driven stands in `group-event.ts`; the walk through it is in README.md.
+ */
+
+import { tick } from './fencing.ts'
+import { describeGroup } from './group-description.ts'
+import { GroupDraft } from './group-draft.ts'
+import type {
+  ChangeReply,
+  GroupDescription,
+  GroupEvent,
+  GroupMoment,
+  GroupReplies,
+  GroupStep,
+  MemberReply,
+} from './group-event.ts'
+import type { GroupMachine, GroupOptions } from './group-machine.ts'
+import { GroupState } from './group-state.ts'
+import { GroupTimers } from './group-timers.ts'
+import type { GroupTopics } from './group-topics.ts'
+import { heartbeat, join, leave, memberReply } from './members.ts'
+import { commitOffsets, commitTokens } from './offset-commits.ts'
+import { deleteGroup, deleteTopic, expireOffsets } from './offset-expiry.ts'
+import { fetchOffsets } from './offset-reads.ts'
+import { reset } from './offsets-reset.ts'
+import { reconcile } from './reconciliation.ts'
+import type { GroupRecord } from './records/group-record.ts'
+import { rebalanceIfStale } from './target-assignment.ts'
+
+/** Records of these kinds may change what somebody gets at the next heartbeat. */
+const MOVING_KINDS: ReadonlySet<GroupRecord['kind']> = new Set([
+  'groupEpoch',
+  'targetMember',
+  'currentAssignment',
+])
+
+const NOTHING: ChangeReply = { fencedMembers: [], forgottenOffsets: 0 }
+
+export class Group implements GroupMachine {
+  readonly groupId: string
+  readonly #options: GroupOptions
+  readonly #state: GroupState
+  readonly #timers = new GroupTimers()
+  /** Counts accepted steps with records: a step is good only for the state it was decided on. */
+  #accepted = 0
+  readonly #decided = new WeakMap<GroupStep, { basis: number; isTick: boolean }>()
+
+  constructor(options: GroupOptions) {
+    this.groupId = options.groupId
+    this.#options = options
+    this.#state = new GroupState(options.groupId)
+  }
+
+  get isGone(): boolean {
+    return this.#state.isVoid
+  }
+
+  get memberCount(): number {
+    return this.#state.members.size
+  }
+
+  get nextDeadlineMs(): number | undefined {
+    return this.#timers.earliestMs
+  }
+
+  handle<E extends GroupEvent>(event: E, moment: GroupMoment): GroupStep<GroupReplies[E['kind']]> {
+    const { limits, patterns } = this.#options
+    const draft = new GroupDraft({ state: this.#state, moment, limits, patterns })
+    try {
+      const reply = this.#decide(draft, event) as GroupReplies[E['kind']]
+      const { records, timers } = draft
+      const movesPartitions = records.some(({ kind }) => MOVING_KINDS.has(kind))
+      const step = { reply, records, timestampMs: moment.wallMs, movesPartitions, timers }
+      this.#decided.set(step, { basis: this.#accepted, isTick: event.kind === 'tick' })
+      return step
+    } finally {
+      draft.undo()
+    }
+  }
+
+  accept(step: GroupStep): void {
+    const decided = this.#decided.get(step)
+    if (decided?.basis !== this.#accepted) {
+      throw new Error(
+        `group ${this.groupId}: a step is accepted that was decided on state ${decided?.basis}; the present one is ${this.#accepted}`,
+      )
+    }
+    if (step.records.length > 0) this.#accepted++
+    for (const record of step.records) this.#apply(record, step.timestampMs)
+    for (const change of step.timers) {
+      if (this.#state.members.has(change.memberId)) this.#timers.set(change)
+    }
+    if (decided.isTick) this.#timers.tighten()
+  }
+
+  replay(record: GroupRecord, timestampMs: number): void {
+    this.#state.apply(record, timestampMs)
+  }
+
+  loaded({ monotonicMs }: GroupMoment): void {
+    this.#state.rebuildOwners()
+    const { sessionTimeoutMs } = this.#options.limits
+    for (const [memberId, metadata] of this.#state.members) {
+      const session = monotonicMs + (metadata.sessionTimeoutMs ?? sessionTimeoutMs)
+      this.#timers.set({ memberId, timer: 'session', dueMs: session })
+      if (this.#state.current(memberId).state !== 'unrevokedPartitions') continue
+      const dueMs = monotonicMs + metadata.rebalanceTimeoutMs
+      this.#timers.set({ memberId, timer: 'rebalance', dueMs })
+    }
+  }
+
+  membersToWake(): readonly string[] {
+    const isNews = (memberId: string) =>
+      reconcile(this.#state, memberId, null) !== this.#state.current(memberId)
+    return [...this.#state.members.keys()].filter(isNews).sort()
+  }
+
+  member(memberId: string, topics: GroupTopics): MemberReply | undefined {
+    if (!this.#state.members.has(memberId)) return undefined
+    return memberReply(this.#state, memberId, topics, this.#options.limits, false)
+  }
+
+  describe(topics: GroupTopics): GroupDescription {
+    return describeGroup(this.#state, this.#options.limits, topics)
+  }
+
+  ownerOf(topicId: string, partition: number): string | undefined {
+    return this.#state.owner(topicId, partition)
+  }
+
+  presentRecords(): readonly GroupRecord[] {
+    return this.#state.presentRecords()
+  }
+
+  #apply(record: GroupRecord, timestampMs: number): void {
+    this.#state.apply(record, timestampMs)
+    if (record.kind === 'memberMetadata' && record.value === null) {
+      this.#timers.forget(record.memberId)
+    }
+  }
+
+  #decide(draft: GroupDraft, event: GroupEvent): GroupReplies[GroupEvent['kind']] {
+    switch (event.kind) {
+      case 'join':
+        return join(draft, event)
+      case 'heartbeat':
+        return heartbeat(draft, event)
+      case 'leave':
+        return leave(draft, event)
+      case 'tick':
+        return tick(draft, this.#timers)
+      case 'commitOffsets':
+        return commitOffsets(draft, event)
+      case 'commitTokens':
+        return commitTokens(draft, event)
+      case 'fetchOffsets':
+        return fetchOffsets(draft.state, event, draft.moment.topics)
+      case 'topicsChanged':
+        rebalanceIfStale(draft)
+        return NOTHING
+      case 'reset':
+        return reset(draft, event)
+      case 'deleteGroup':
+        return deleteGroup(draft)
+      case 'deleteTopic':
+        return deleteTopic(draft, event)
+      case 'expireOffsets':
+        return expireOffsets(draft)
+    }
+  }
+}
