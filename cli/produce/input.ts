@@ -3,8 +3,13 @@
  * reads; does not know lines.
  */
 
-import { type FileHandle, open } from 'node:fs/promises'
+import { open as openWithCallback } from 'node:fs'
+import { type FileHandle, open, stat } from 'node:fs/promises'
+import { Socket } from 'node:net'
+import { promisify } from 'node:util'
 import { UsageError } from '../usage-error.ts'
+
+const openDescriptor = promisify(openWithCallback)
 
 /** A file is read in pieces of this size. */
 export const PIECE_BYTES = 256 * 1024
@@ -50,22 +55,33 @@ export function unreadable(file: string, error: unknown): UsageError {
 }
 
 async function openFile(name: string): Promise<Input> {
-  let handle: FileHandle | undefined
   try {
-    handle = await open(name)
-    const stats = await handle.stat()
+    const stats = await stat(name)
     if (stats.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
-    const opened = handle
+    if (stats.isFIFO()) return pipeInput(name, await openDescriptor(name, 'r'))
+    const handle = await open(name)
     const isRegular = stats.isFile()
     return {
       name,
       sizeBytes: isRegular ? stats.size : undefined,
-      pieces: (from) => filePieces(opened, isRegular ? from : undefined),
-      close: () => opened.close(),
+      pieces: (from) => filePieces(handle, isRegular ? from : undefined),
+      close: () => handle.close(),
     }
   } catch (error) {
-    await handle?.close()
     throw unreadable(name, error)
+  }
+}
+
+/** A read of a pipe waits for its writer, and could not be ended; a socket's can. */
+function pipeInput(name: string, descriptor: number): Input {
+  const socket = new Socket({ fd: descriptor, readable: true, writable: false })
+  return {
+    name,
+    sizeBytes: undefined,
+    pieces: () => socket[Symbol.asyncIterator]() as AsyncIterator<Buffer, void>,
+    close: async () => {
+      socket.destroy()
+    },
   }
 }
 
