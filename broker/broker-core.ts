@@ -2,9 +2,10 @@
  * What is behind the faces of one broker: the log engine, the metadata, and what is made of the two.
  * Owns the order in which they are opened, recovered and closed; serves nobody itself.
  *
- * Recovery: deletions the last run began are finished before the logs are loaded, so that their
- * directories are neither loaded nor taken for strays; creations after that, because loading knows
- * nothing of logs made meanwhile.
+ * Recovery: the logs of topics that the last run began to delete go before the logs are loaded, so that
+ * their directories are neither loaded nor taken for strays; creations are finished after that, because
+ * loading knows nothing of logs made meanwhile. Consumer groups are loaded last, while the broker serves
+ * already; deletions end when groups have forgotten the topic.
  */
 
 import { hostname } from 'node:os'
@@ -23,11 +24,18 @@ import { ClusterImage, differenceOf, type TopicImage } from './cluster/cluster-i
 import { ClusterMetadata } from './cluster/cluster-metadata.ts'
 import { FileClusterStore } from './cluster/file-store.ts'
 import type { BrokerSettings } from './config.ts'
+import { GroupCoordinator, OFFSETS_TOPIC } from './groups/group-coordinator.ts'
+import type { GroupLimits } from './groups/group-limits.ts'
+import { Re2Patterns } from './groups/re2-patterns.ts'
 import { DiskReserve } from './partition/disk-reserve.ts'
 import { ReplicaManager } from './partition/replica-manager.ts'
 import { ProducerIds } from './producer-ids.ts'
 import { topicConfigFrom } from './topics/topic-config.ts'
 import { TopicService } from './topics/topic-service.ts'
+
+/** Kafka's size: small, so that compaction and loading are quick. */
+const OFFSETS_SEGMENT_BYTES = 100 * 1024 * 1024
+const OFFSETS_BATCH_BYTES_MAX = 64 * 1024 * 1024
 
 export interface CoreDependencies {
   readonly logger: Logger
@@ -46,6 +54,7 @@ export class BrokerCore {
   readonly topics: TopicService
   readonly replicas: ReplicaManager
   readonly producerIds: ProducerIds
+  readonly groups: GroupCoordinator
   readonly #settings: BrokerSettings
   readonly #store: FileClusterStore
   readonly #logs: LogManager
@@ -79,7 +88,21 @@ export class BrokerCore {
       image: () => this.metadata.image,
       newTopicId: dependencies.newUuid,
       checkRoom,
+      forgetCommits: (topic) => this.groups.forgetTopic(topic),
       settings,
+    })
+    this.groups = new GroupCoordinator({
+      limits: groupLimitsOf(settings),
+      groupsMax: settings.groupsMax,
+      decompressedBytesMax: settings.decompressedBytesMax,
+      patterns: new Re2Patterns(),
+      clock: dependencies.clock,
+      logger: dependencies.logger,
+      image: () => this.metadata.image,
+      partitions: () => this.replicas.partitionsOf(OFFSETS_TOPIC),
+      createTopic: async () => {
+        await this.topics.create(offsetsTopic(settings), { internal: true })
+      },
     })
   }
 
@@ -115,15 +138,20 @@ export class BrokerCore {
   /** Finishes what was begun, loads and recovers the logs, and begins to follow the metadata. */
   async recover(): Promise<void> {
     await partitionerReady('xxhash64')
-    await this.topics.finishDeletions()
+    await this.topics.removeDeletedLogs()
     const { image } = this.metadata
     await this.#logs.loadLogs([...image.topics.values()].map((topic) => this.#logsToLoad(topic)))
     await this.topics.finishCreations()
     await this.replicas.diskReserve.poll()
     const nothing = ClusterImage.empty({ ...image, leaderEpochOf: () => -1 })
     this.replicas.apply(differenceOf(nothing, this.metadata.image))
-    this.metadata.follow((difference) => this.replicas.apply(difference))
+    this.metadata.follow((difference) => {
+      this.replicas.apply(difference)
+      this.groups.topicsChanged()
+    })
+    this.groups.open()
     this.#isRecovered = true
+    void this.groups.whenLoaded().then(() => this.topics.finishDeletions())
   }
 
   /** Makes this broker known to the cluster under the address it serves at. */
@@ -146,6 +174,7 @@ export class BrokerCore {
   }
 
   async #close(markClean: boolean): Promise<void> {
+    this.groups.close()
     this.replicas.close()
     this.metadata.close()
     await this.#store.close()
@@ -156,6 +185,38 @@ export class BrokerCore {
   #logsToLoad({ name, topicId, partitions, state, config: set }: TopicImage) {
     const config = topicConfigFrom(set, this.#settings.topicDefaults).log
     return { name, topicId, partitions: state === 'active' ? partitions : 0, config }
+  }
+}
+
+/** `__consumer_offsets`: compacted, so that it holds the last word of every group and member and no more. */
+function offsetsTopic({ offsetsTopicPartitions }: BrokerSettings) {
+  return {
+    name: OFFSETS_TOPIC,
+    partitions: offsetsTopicPartitions,
+    replicationFactor: 1,
+    config: {
+      'cleanup.policy': 'delete',
+      'retention.ms': -1,
+      'compression.type': 'producer',
+      // What an event writes is one batch, however many members a group has.
+      'max.message.bytes': OFFSETS_BATCH_BYTES_MAX,
+      'segment.bytes': OFFSETS_SEGMENT_BYTES,
+      // A commit is acknowledged when it is durable, whatever other topics' default is.
+      'flush.messages': 1,
+      'message.timestamp.type': 'CreateTime',
+    },
+  }
+}
+
+function groupLimitsOf(settings: BrokerSettings): GroupLimits {
+  return {
+    membersMax: settings.groupMembersMax,
+    sessionTimeoutMs: settings.groupSessionMs,
+    sessionTimeoutMsMin: settings.groupSessionMsMin,
+    sessionTimeoutMsMax: settings.groupSessionMsMax,
+    heartbeatIntervalMs: settings.groupHeartbeatMs,
+    offsetsRetentionMs: settings.offsetsRetentionMinutes * 60_000,
+    offsetMetadataBytesMax: settings.offsetMetadataBytesMax,
   }
 }
 

@@ -196,6 +196,9 @@ export class Broker {
       get producerIds() {
         return recovered().producerIds
       },
+      get groups() {
+        return recovered().groups
+      },
       clusterImage: () => recovered().metadata.image,
     }
   }

@@ -7,6 +7,7 @@ import type { Clock, Random } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { ClusterImage } from './cluster/cluster-image.ts'
 import type { BrokerSettings } from './config.ts'
+import type { GroupCoordinator } from './groups/group-coordinator.ts'
 import type { ReplicaManager } from './partition/replica-manager.ts'
 import type { ProducerIds } from './producer-ids.ts'
 import type { TopicService } from './topics/topic-service.ts'
@@ -26,10 +27,11 @@ export interface BrokerContext {
   /** Calls `listener` after every sync of a log, with the seconds it took. */
   onFlush(listener: (seconds: number) => void): void
 
-  /** These four throw SpoolError BROKER_NOT_READY before the end of recovery. */
+  /** These five throw SpoolError BROKER_NOT_READY before the end of recovery. */
   readonly topics: TopicService
   readonly replicas: ReplicaManager
   readonly producerIds: ProducerIds
+  readonly groups: GroupCoordinator
   clusterImage(): ClusterImage
 }
 

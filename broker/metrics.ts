@@ -7,6 +7,7 @@
  */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { addGroupGauges, type GroupFigures } from './group-metrics.ts'
 
 /** More topics than a dashboard shows; each costs three series. */
 export const TOPIC_LABELS_MAX = 200
@@ -36,6 +37,8 @@ export interface MetricSources {
   queuedBytes(): number
   waitingRequests(): number
   streams(): StreamFigures
+  /** How far groups are behind; empty while the broker is not ready. */
+  groups: GroupFigures
   isReady(): boolean
 }
 
@@ -102,6 +105,7 @@ export class BrokerMetrics {
     })
     this.#addTotals(sources)
     this.#addGauges(sources)
+    addGroupGauges(this.#registry, sources.groups)
   }
 
   requestFinished(request: FinishedRequest): void {

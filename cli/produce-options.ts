@@ -132,7 +132,6 @@ each line once. With --resume the same command may be run until it succeeds, and
 Examples:
   $ echo hello | spool produce greetings
   $ spool produce access --from-file access.ndjson --key-from /user --timestamp-from /ts
-  $ spool produce access -l access.ndjson --key-from /user --resume     # again, until it succeeds
   $ printf 'anna:1\\nbert:2\\n' | spool produce scores -K :
   $ tail -f server.log | spool produce logs -H host=web-1
   $ spool produce pictures -k cat.png --value-file cat.png

@@ -6,6 +6,7 @@
  * The defaults of a topic's own settings are in `topic-defaults.ts`: they follow from the topics' table.
  */
 
+import { GROUP_SETTINGS } from './group-settings.ts'
 import type { BrokerField, BrokerSettings, SettingFor } from './settings.ts'
 
 const KIB = 1024
@@ -240,6 +241,8 @@ export const BROKER_SETTINGS: {
     sentence: 'Partitions at most, over all topics.',
   },
 
+  ...GROUP_SETTINGS,
+
   retentionCheckIntervalMs: {
     kind: 'number',
     key: 'log.retention.check.interval.ms',
@@ -323,6 +326,7 @@ export const SECTIONS: Readonly<Partial<Record<BrokerField, string>>> = {
   insecure: 'Who may reach it',
   connectionsMax: 'Requests and their limits',
   numPartitions: 'Topics',
+  groupsMax: 'Consumer groups',
   retentionCheckIntervalMs: 'The log',
   logLevel: 'Operation',
 }

@@ -36,6 +36,17 @@ export interface BrokerSettings {
   readonly topicsMax: number
   readonly partitionsMax: number
 
+  readonly groupsMax: number
+  readonly groupMembersMax: number
+  readonly groupSessionMs: number
+  readonly groupSessionMsMin: number
+  readonly groupSessionMsMax: number
+  readonly groupHeartbeatMs: number
+  readonly groupPollMsMax: number
+  readonly offsetsRetentionMinutes: number
+  readonly offsetMetadataBytesMax: number
+  readonly offsetsTopicPartitions: number
+
   readonly retentionCheckIntervalMs: number
   readonly producerIdExpirationMs: number
   readonly producerIdsPerPartitionMax: number
@@ -60,7 +71,7 @@ interface Described {
   readonly sentence: string
 }
 
-export type Unit = 'ms' | 'bytes' | 'records' | 'replicas' | 'count' | 'id' | 'port'
+export type Unit = 'ms' | 'minutes' | 'bytes' | 'records' | 'replicas' | 'count' | 'id' | 'port'
 
 export interface NumberSetting extends Described {
   readonly kind: 'number'

@@ -14,6 +14,11 @@
 import type { FastifyInstance } from 'fastify'
 import type { BrokerContext } from '../context.ts'
 import { registerCluster } from './routes/cluster.ts'
+import { registerGroups } from './routes/groups.ts'
+import { registerGroupCommits } from './routes/groups-commits.ts'
+import { registerGroupMembers } from './routes/groups-members.ts'
+import { registerGroupPoll } from './routes/groups-poll.ts'
+import { registerGroupStream } from './routes/groups-stream.ts'
 import { registerHealth } from './routes/health.ts'
 import { registerMetrics } from './routes/metrics.ts'
 import { registerOffsets } from './routes/offsets.ts'
@@ -34,6 +39,11 @@ const MODULES: readonly ((app: FastifyInstance, context: BrokerContext) => void)
   registerBatches,
   registerRead,
   registerReadOne,
+  registerGroups,
+  registerGroupMembers,
+  registerGroupCommits,
+  registerGroupPoll,
+  registerGroupStream,
   registerCluster,
   registerHealth,
   registerMetrics,

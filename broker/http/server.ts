@@ -14,6 +14,7 @@ import { SpoolError } from '../../client/api/errors.ts'
 import { ROUTES } from '../../client/api/routes.ts'
 import { readAuthToken } from '../config.ts'
 import type { BrokerContext, Listener } from '../context.ts'
+import { groupFigures } from '../groups/group-figures.ts'
 import { BrokerMetrics } from '../metrics.ts'
 import { configOf, routeName, sendError } from './error-reply.ts'
 import type { HttpFace } from './face.ts'
@@ -69,6 +70,7 @@ class HttpServer implements Listener {
         waitingRequests: () =>
           waiting.used + (context.isReady() ? context.replicas.purgatory.waiting : 0),
         streams: () => streams,
+        groups: groupFigures(context),
         isReady: () => context.isReady(),
       }),
     }

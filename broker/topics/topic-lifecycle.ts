@@ -5,7 +5,8 @@
  *
  *     create   entry "creating" → directories → entry "active"
  *     grow     entry with `growingTo` → directories → entry with that many partitions
- *     delete   entry "deleting", which keeps the id → directories renamed and removed → entry dropped
+ *     delete   entry "deleting", which keeps the id → directories renamed and removed → what groups
+ *              committed for it forgotten → entry dropped
  *
  * Whether any of it is allowed is decided by `topic-service.ts`, which also keeps two of them from
  * working on one topic at once.
@@ -36,6 +37,8 @@ export interface TopicLifecycleOptions {
   readonly logs: LogsOfTopics
   readonly topicDefaults: ConfigValues
   readonly logger: Logger
+  /** Forgets what consumer groups committed for the topic; durable when it resolves. */
+  forgetCommits(topic: { readonly name: string; readonly topicId: string }): Promise<void>
 }
 
 /** A topic's entry with its name, and its version in the store where it is already there. */
@@ -96,10 +99,16 @@ export class TopicLifecycle {
       topic.state === 'deleting'
         ? topic.version
         : await this.#put({ ...topic, state: 'deleting' }, topic.version)
-    await this.#options.logs.deleteTopicLogs(topic)
+    await this.removeLogs(topic)
+    await this.#options.forgetCommits(topic)
     await this.#options.store.transact([
       { key: topicKey(topic.name), value: null, expect: version },
     ])
+  }
+
+  /** The part of a deletion that must be done before logs are loaded. */
+  removeLogs(topic: { readonly name: string; readonly topicId: string }): Promise<void> {
+    return this.#options.logs.deleteTopicLogs(topic)
   }
 
   /** Finishes what a crash or an error left half done; nothing to do for a topic at rest. */

@@ -53,6 +53,8 @@ export interface TopicServiceOptions {
   readonly store: ClusterStore
   readonly logs: LogsOfTopics
   readonly logger: Logger
+  /** Forgets what consumer groups committed for a topic that goes; durable when it resolves. */
+  forgetCommits(topic: { readonly name: string; readonly topicId: string }): Promise<void>
   image(): ClusterImage
   /** A new topic id. */
   newTopicId(): string
@@ -82,9 +84,9 @@ export class TopicService {
 
   constructor(options: TopicServiceOptions) {
     this.#options = options
-    const { store, logs, logger, settings } = options
+    const { store, logs, logger, forgetCommits, settings } = options
     const { topicDefaults, topicsMax, partitionsMax } = settings
-    this.#lifecycle = new TopicLifecycle({ store, logs, logger, topicDefaults })
+    this.#lifecycle = new TopicLifecycle({ store, logs, logger, forgetCommits, topicDefaults })
     this.#limits = new TopicLimits({ topicsMax, partitionsMax, image: options.image })
   }
 
@@ -187,23 +189,40 @@ export class TopicService {
     })
   }
 
-  /** Finishes deletions the last run began: before the logs are loaded, so that they are not. */
-  finishDeletions(): Promise<void> {
-    return this.#finish((image) => image.state === 'deleting')
+  /** Removes the logs of topics the last run began to delete: before logs are loaded, so that they are not. */
+  removeDeletedLogs(): Promise<void> {
+    return this.#finish(
+      (image) => image.state === 'deleting',
+      (image) => this.#lifecycle.removeLogs(image),
+    )
   }
 
   /** Finishes creations and growth the last run began: after the logs are loaded, before anybody is served. */
   finishCreations(): Promise<void> {
-    return this.#finish((image) => image.state === 'creating' || image.growingTo !== undefined)
+    return this.#finish(
+      (image) => image.state === 'creating' || image.growingTo !== undefined,
+      (image) => this.#lifecycle.finish(image),
+    )
+  }
+
+  /** Finishes deletions: after consumer groups are loaded, whose commits for the topic go before its id is forgotten. */
+  finishDeletions(): Promise<void> {
+    return this.#finish(
+      (image) => image.state === 'deleting',
+      ({ name }) => this.delete(name, { internal: true }),
+    )
   }
 
   /** What cannot be finished (a full disk) keeps its state: the next start, create or delete tries again. */
-  async #finish(isHalfDone: (image: TopicImage) => boolean): Promise<void> {
+  async #finish(
+    isHalfDone: (image: TopicImage) => boolean,
+    finish: (image: TopicImage) => Promise<void>,
+  ): Promise<void> {
     for (const image of [...this.#options.image().topics.values()].filter(isHalfDone)) {
       const { name, topicId, state } = image
       this.#options.logger.info({ topic: name, topicId, state }, 'finishing what was begun')
       try {
-        await this.#lifecycle.finish(image)
+        await finish(image)
       } catch (error) {
         const values = { topic: name, topicId, state, error }
         this.#options.logger.error(values, 'what was begun could not be finished')

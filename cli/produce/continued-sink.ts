@@ -15,6 +15,7 @@ export class ContinuedSink implements RecordSink {
   readonly #producer: RecordSink
   readonly #acknowledged: Acknowledged
   readonly #arrived: Arrived
+  /** Records that are there and were not met yet. */
   #left: number
 
   constructor(producer: RecordSink, acknowledged: Acknowledged, arrived: Arrived) {
@@ -22,11 +23,6 @@ export class ContinuedSink implements RecordSink {
     this.#acknowledged = acknowledged
     this.#arrived = arrived
     this.#left = arrived.total
-  }
-
-  /** Records that are there and were not met yet. */
-  get left(): number {
-    return this.#left
   }
 
   /** @throws ChangedRecordError where another record has this one's number. */

@@ -3,13 +3,8 @@
  * reads; does not know lines.
  */
 
-import { open as openWithCallback } from 'node:fs'
-import { type FileHandle, open, stat } from 'node:fs/promises'
-import { Socket } from 'node:net'
-import { promisify } from 'node:util'
+import { type FileHandle, open } from 'node:fs/promises'
 import { UsageError } from '../usage-error.ts'
-
-const openDescriptor = promisify(openWithCallback)
 
 /** A file is read in pieces of this size. */
 export const PIECE_BYTES = 256 * 1024
@@ -55,33 +50,22 @@ export function unreadable(file: string, error: unknown): UsageError {
 }
 
 async function openFile(name: string): Promise<Input> {
+  let handle: FileHandle | undefined
   try {
-    const stats = await stat(name)
+    handle = await open(name)
+    const stats = await handle.stat()
     if (stats.isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
-    if (stats.isFIFO()) return pipeInput(name, await openDescriptor(name, 'r'))
-    const handle = await open(name)
+    const opened = handle
     const isRegular = stats.isFile()
     return {
       name,
       sizeBytes: isRegular ? stats.size : undefined,
-      pieces: (from) => filePieces(handle, isRegular ? from : undefined),
-      close: () => handle.close(),
+      pieces: (from) => filePieces(opened, isRegular ? from : undefined),
+      close: () => opened.close(),
     }
   } catch (error) {
+    await handle?.close()
     throw unreadable(name, error)
-  }
-}
-
-/** A read of a pipe waits for its writer, and could not be ended; a socket's can. */
-function pipeInput(name: string, descriptor: number): Input {
-  const socket = new Socket({ fd: descriptor, readable: true, writable: false })
-  return {
-    name,
-    sizeBytes: undefined,
-    pieces: () => socket[Symbol.asyncIterator]() as AsyncIterator<Buffer, void>,
-    close: async () => {
-      socket.destroy()
-    },
   }
 }
 

@@ -156,8 +156,6 @@ export class LineUpload {
       if (this.#waitMs === 0 && !this.#needsRoom) continue
       if (this.#needsRoom) await before(ending, sink.room())
       if (this.#waitMs > 0) await pause(this.#waitMs, ending).catch(() => {})
-      this.#needsRoom = false
-      this.#waitMs = 0
       if (ending.aborted) return 'ended'
       nowMs = Date.now()
       if (nowMs - this.#markedAtMs >= MARK_MS) this.#mark(this.#place.file, undefined)

@@ -22,8 +22,8 @@ export class ProgressKeeper {
   #saved: Mark
   #savedAtMs = performance.now()
   #saving: Promise<void> | undefined
-  /** It was not to be written once: the end is another chance, and will say so. */
-  #hasFailed = false
+  /** Why it can not be kept any more. */
+  failure: Error | undefined
 
   /** `state` is in the file already. */
   constructor(
@@ -41,12 +41,12 @@ export class ProgressKeeper {
 
   /** Something was acknowledged. */
   progressed(): void {
-    if (this.#saving !== undefined || this.#hasFailed) return
+    if (this.#saving !== undefined || this.failure !== undefined) return
     if (this.#acknowledged.reached === this.#saved) return
     if (performance.now() - this.#savedAtMs < SAVE_MS_MIN) return
     this.#saving = this.#save(this.#acknowledged.reached, UNDER_WAY)
-      .catch(() => {
-        this.#hasFailed = true
+      .catch((error) => {
+        this.failure = error
       })
       .finally(() => {
         this.#saving = undefined

@@ -5,7 +5,6 @@
 
 import { type Client, type Delivery, type Producer, SpoolError } from '../../client/index.ts'
 import { pause } from '../../client/retry.ts'
-import { counted } from '../numbers.ts'
 import type { GlobalOptions } from '../verb.ts'
 import { Acknowledged, BEGINNING } from './acknowledged.ts'
 import { Arrived, lookUpArrived } from './arrived.ts'
@@ -49,7 +48,6 @@ export class Session {
   readonly acknowledged: Acknowledged
   readonly #keeper: ProgressKeeper | undefined
   #upload: LineUpload | ValueUpload | undefined
-  #sink: ContinuedSink | undefined
   /** Lines whose refusal was told. */
   #toldLines = 0
 
@@ -76,6 +74,11 @@ export class Session {
   /** Everything that was taken is acknowledged. */
   get isSettled(): boolean {
     return this.acknowledged.reached.place.records === this.records
+  }
+
+  /** Why it can not be kept how far it got. */
+  get keepingFailure(): Error | undefined {
+    return this.#keeper?.failure
   }
 
   async run(): Promise<UploadEnd> {
@@ -114,17 +117,16 @@ export class Session {
   async keep(end: UploadEnd): Promise<void> {
     const isDone = end === 'done' && this.isSettled
     if (isDone && this.#options.plan.after !== 'resume') return this.#keeper?.remove()
-    // Before everything that had arrived was met, some of it may be behind the place.
-    const isSettled = this.isSettled && this.#sink?.left === 0
-    return this.#keeper?.end({ isSettled, isDone, endsOpen: this.#endsOpen })
+    return this.#keeper?.end({ isSettled: this.isSettled, isDone, endsOpen: this.#endsOpen })
   }
 
   get #endsOpen(): boolean {
+    if (!this.isSettled) return false
+    if (this.#upload instanceof LineUpload && this.#upload.endsOpen) return true
     const old = this.#options.resuming?.state
     const { position, file } = this.acknowledged.reached.place
     const isWhereItWas = old?.mark.place.position === position && old.mark.place.file === file
-    if (isWhereItWas) return old.endsOpen
-    return this.isSettled && this.#upload instanceof LineUpload && this.#upload.endsOpen
+    return isWhereItWas && old.endsOpen
   }
 
   async #try(tries: number): Promise<UploadEnd> {
@@ -146,7 +148,6 @@ export class Session {
       const upload = this.#newUpload(producer, arrived, ending.signal)
       this.#upload = upload
       const result = await upload.run()
-      this.#checkAllMet(result)
       await this.#flush(producer, ending.signal)
       isOver = true
       void producer.close()
@@ -165,15 +166,6 @@ export class Session {
       isOver = true
       interrupted.removeEventListener('abort', end)
     }
-  }
-
-  /** The file has every record that is in the log. */
-  #checkAllMet(end: UploadEnd): void {
-    const left = this.#sink?.left ?? 0
-    if (end !== 'done' || left === 0 || this.records >= this.#options.plan.countMax) return
-    throw beginAgain(
-      `the log has ${counted(left, 'record')} more of this upload than there are lines: the file or the settings of the topic have changed`,
-    )
   }
 
   /** What is in the log; `undefined` where no producer goes on. */
@@ -231,11 +223,10 @@ export class Session {
       enqueue: (record) => producer.enqueue(record),
       room: () => producer.room(),
     }
-    if (arrived !== undefined) this.#sink = new ContinuedSink(direct, acknowledged, arrived)
     const common = {
       reading: new LineReading(plan.reading),
       target,
-      sink: this.#sink ?? direct,
+      sink: arrived === undefined ? direct : new ContinuedSink(direct, acknowledged, arrived),
       acknowledged,
       firstPartition: resuming?.state.firstPartition ?? Math.floor(random() * target.partitions),
       onRefused: (refused: RefusedLine, lines: number) => this.#refused(refused, lines),

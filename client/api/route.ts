@@ -45,7 +45,7 @@ export interface Route<
   /** With `{name}` for parameters, as in OpenAPI. */
   readonly path: string
   readonly operationId: string
-  readonly tag: 'Topics' | 'Produce' | 'Consume' | 'Operations'
+  readonly tag: 'Topics' | 'Produce' | 'Consume' | 'Groups' | 'Operations'
   /** A few words. */
   readonly summary: string
   readonly description?: string

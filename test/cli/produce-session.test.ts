@@ -129,44 +129,6 @@ test('all of them, whatever batches they came in', async () => {
   expect(session.acknowledged.earlier).toBe(300)
 })
 
-test('interrupted before all that had arrived was met, it does not take the rest for unsent', async () => {
-  await using setup = await begun('half-met')
-  await setup.sendStray(0, 200)
-  const short = producePlan('half-met', {
-    fromFile: [...setup.options.plan.files],
-    resume: true,
-    count: 90,
-  })
-  const { resuming } = setup.options
-  const state = { ...resuming!.state, isSettled: false }
-  const first = new Session({ ...setup.options, plan: short, resuming: { ...resuming!, state } })
-  await first.keep(await first.run())
-  const kept = await resuming!.file.read()
-  expect(kept).toMatchObject({ isSettled: false, mark: { taken: [90] } })
-  const second = new Session({ ...setup.options, resuming: { ...resuming!, state: kept! } })
-  expect(await second.run()).toBe('done')
-  expect(await valuesOf('half-met')).toEqual(LINES)
-  expect(second.acknowledged.earlier).toBe(200)
-})
-
-test('where looking fails nothing is taken for settled', async () => {
-  await using setup = await begun('unseen')
-  await setup.sendStray(0, 20)
-  await using away = connect({ url: 'http://127.0.0.1:1', requestTimeoutMs: 50 })
-  const blind = continued(setup, away)
-  const end = await blind.run()
-  expect([end, blind.acknowledged.failure?.code]).toEqual(['ended', 'NETWORK_EXCEPTION'])
-  await blind.keep(end)
-  expect(await setup.options.resuming!.file.read()).toMatchObject({ isSettled: false })
-})
-
-test('fewer lines than there are records in the log is an error', async () => {
-  await using setup = await begun('shortened')
-  await setup.sendStray(0, 300)
-  writeFileSync(setup.options.plan.files[0]!, LINES.slice(0, 250).join('\n'))
-  await expect(continued(setup, client).run()).rejects.toThrow(/has 50 records more of this upload/)
-})
-
 test('another record under a number is an error, and nothing is appended behind it', async () => {
   await using setup = await begun('other')
   await setup.sendStray(0, 10)

@@ -5,6 +5,7 @@
 
 import { packMsgpack } from '../../../client/api/batch-frame.ts'
 import type { RecordCursor } from '../../../storage/record/batch-reader.ts'
+import type { Partition } from '../../partition/partition.ts'
 import { ByteWriter } from './byte-writer.ts'
 import { RecordView, type View } from './record-view.ts'
 import { isText } from './value-kind.ts'
@@ -12,7 +13,7 @@ import { isText } from './value-kind.ts'
 /** What collects the records of a page and becomes its body. */
 export interface PageBody {
   /** Throws SpoolError INVALID_RECORD for a record that can not be shown so, and is as it was. */
-  add(partition: number, cursor: RecordCursor): void
+  add(partition: Partition, cursor: RecordCursor): void
   /** Memory it takes, about. */
   readonly sizeBytes: number
   /** The whole document: the records, then the members of `tail`. */
@@ -22,10 +23,13 @@ export interface PageBody {
 export class JsonPage implements PageBody {
   readonly #writer = new ByteWriter()
   readonly #view: RecordView
+  readonly #namesTopic: boolean
   #isFirst = true
 
-  constructor(as: View) {
+  /** `namesTopic`: each record says which topic it is of. */
+  constructor(as: View, namesTopic = false) {
     this.#view = new RecordView(as, false)
+    this.#namesTopic = namesTopic
     this.#writer.ascii('{"records":[')
   }
 
@@ -33,11 +37,13 @@ export class JsonPage implements PageBody {
     return this.#writer.length
   }
 
-  add(partition: number, cursor: RecordCursor): void {
+  add({ topic, partition }: Partition, cursor: RecordCursor): void {
     const before = this.#writer.length
     if (!this.#isFirst) this.#writer.ascii(',')
+    // A topic's name needs no escapes.
+    const heading = this.#namesTopic ? `"topic":"${topic}",` : ''
     try {
-      this.#view.write(this.#writer, partition, cursor)
+      this.#view.write(this.#writer, partition, cursor, heading)
     } catch (error) {
       this.#writer.cutTo(before)
       throw error
@@ -66,7 +72,7 @@ export class MsgpackPage implements PageBody {
     return this.#contentBytes
   }
 
-  add(partition: number, cursor: RecordCursor): void {
+  add({ partition }: Partition, cursor: RecordCursor): void {
     this.#records.push(msgpackRecord(partition, cursor))
     // Its keys and values are views: one small value keeps all that was read or decompressed with it.
     const kept = cursor.bytes.buffer

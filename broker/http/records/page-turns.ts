@@ -15,7 +15,7 @@
 import type { Partition } from '../../partition/partition.ts'
 import type { PageBody } from './page-body.ts'
 import { placeOutOfRange, type ReadPlace } from './read-places.ts'
-import type { ReadPlan } from './read-plan.ts'
+import type { PagePlan } from './read-plan.ts'
 import { PIECE_BYTES, RecordScan } from './record-scan.ts'
 
 /** How far a page came in one partition. */
@@ -27,7 +27,7 @@ export interface PlaceReached {
 }
 
 export interface TurnsOptions {
-  readonly plan: ReadPlan
+  readonly plan: PagePlan
   readonly body: PageBody
   readonly maxDecompressedBytes: number
   readonly hold: (bytes: number) => void
@@ -45,7 +45,7 @@ const SHARED_PIECE_BYTES_MIN = 16 * 1024
 
 export class PageTurns {
   readonly #options: TurnsOptions
-  /** By rising partition. */
+  /** In an order that is the same for every page: by topic, by rising partition. */
   readonly #parts: readonly Part[]
   readonly #pieceBytes: number
   #turn: number
@@ -55,11 +55,14 @@ export class PageTurns {
   #isStopped = false
 
   constructor(places: readonly ReadPlace[], options: TurnsOptions) {
-    const { maxBytes, cursor } = options.plan
-    const shareBytes = Math.max(SHARED_PIECE_BYTES_MIN, Math.ceil(maxBytes / places.length))
+    const { maxBytes, turn } = options.plan
+    const shareBytes = Math.max(
+      SHARED_PIECE_BYTES_MIN,
+      Math.ceil(maxBytes / Math.max(1, places.length)),
+    )
     this.#options = options
     this.#pieceBytes = places.length === 1 ? PIECE_BYTES : Math.min(PIECE_BYTES, shareBytes)
-    this.#turn = cursor?.turn ?? 0
+    this.#turn = turn
     this.#parts = places.map(({ partition, from, end }) => ({
       partition,
       end,
@@ -67,7 +70,7 @@ export class PageTurns {
     }))
   }
 
-  /** The partition to begin the next page with. */
+  /** The place to begin the next page with, counted from 0: of a whole topic, its partition. */
   get turn(): number {
     return this.#turn
   }
@@ -112,8 +115,10 @@ export class PageTurns {
   /** All partitions, from the one whose turn it is. */
   #inTurn(): readonly Part[] {
     const parts = this.#parts
-    const first = parts.findIndex(({ partition }) => partition.partition >= this.#turn)
-    return first <= 0 ? parts : [...parts.slice(first), ...parts.slice(0, first)]
+    const first = this.#turn
+    return first === 0 || first >= parts.length
+      ? parts
+      : [...parts.slice(first), ...parts.slice(0, first)]
   }
 
   /** Reads the share of one of `sharers` partitions; true when it may have more. */
@@ -140,7 +145,7 @@ export class PageTurns {
     }
     const scanned = part.scan.scannedBytes - scannedBefore
     this.#scannedBytes += scanned
-    if (scanned > 0 && !this.#isStopped) this.#turn = part.partition.partition + 1
+    if (scanned > 0 && !this.#isStopped) this.#turn = this.#parts.indexOf(part) + 1
     if (this.#parts.length > 1) part.scan.letGo()
     return hasMore
   }
@@ -149,17 +154,18 @@ export class PageTurns {
    * Adds up to `limit` records of the batch at hand; returns how many. A record that can not be shown ends
    * a page that has others before it: found first, it is the error.
    */
-  #add({ partition, scan }: Part, upTo: number, limit: number): number {
+  #add(part: Part, upTo: number, limit: number): number {
+    const { partition, scan } = part
     let added = 0
     for (; added < limit; added++) {
       const cursor = scan.nextRecord(upTo)
       if (cursor === undefined) break
       try {
-        this.#options.body.add(partition.partition, cursor)
+        this.#options.body.add(partition, cursor)
       } catch (error) {
         if (this.#count === 0) throw error
         scan.stopBefore(cursor.offset)
-        this.#turn = partition.partition
+        this.#turn = this.#parts.indexOf(part)
         this.#isStopped = true
         break
       }

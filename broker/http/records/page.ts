@@ -1,5 +1,6 @@
 /**
- * A page of one partition, or of all partitions of a topic: up to `limit` records that pass the filter,
+ * A page of one partition, of all partitions of a topic, or of what a member of a group has: up to `limit`
+ * records that pass the filter,
  * out of at most `maxBytes` of batches (one at least), waiting for the first of them if the request
  * allows. The page is written while it is read (`page-body.ts`); whose records come when is
  * `page-turns.ts`, what it says of its places `page-place.ts`.
@@ -7,14 +8,13 @@
 
 import { SpoolError } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
-import type { Partition } from '../../partition/partition.ts'
 import type { Purgatory } from '../../partition/purgatory.ts'
 import { waitForAppends } from '../../partition/wait-for-appends.ts'
 import type { PageBody } from './page-body.ts'
 import type { PageTail } from './page-place.ts'
 import { PageTurns, type PlaceReached } from './page-turns.ts'
-import { readPlaces } from './read-places.ts'
-import type { ReadPlan } from './read-plan.ts'
+import type { ReadPlace } from './read-places.ts'
+import type { PagePlan } from './read-plan.ts'
 
 export interface Page {
   readonly places: readonly PlaceReached[]
@@ -25,9 +25,9 @@ export interface Page {
 }
 
 export interface PageOptions {
-  /** One, or all of a topic. */
-  readonly partitions: readonly Partition[]
-  readonly plan: ReadPlan
+  readonly plan: PagePlan
+  /** Where the page begins and ends in each partition, as of that wall clock time; in the same order for every page. */
+  places(now: number): Promise<readonly ReadPlace[]>
   readonly body: PageBody
   readonly tail: PageTail
   readonly clock: Clock
@@ -40,14 +40,14 @@ export interface PageOptions {
 }
 
 /**
- * Reads the page; `bytes` is its document. Throws SpoolError: those of `readPlaces`, and INVALID_RECORD
+ * Reads the page; `bytes` is its document. Throws SpoolError: those of `places`, and INVALID_RECORD
  * when the first record found can not be shown as asked, with the place after it as a page has it.
  */
 export async function readPage(options: PageOptions): Promise<Page & { readonly bytes: Buffer }> {
   const { plan, clock, purgatory, signal, body, tail } = options
   const now = clock.now()
   const deadlineMs = clock.monotonicMs() + plan.waitMs
-  const turns = new PageTurns(await readPlaces(options.partitions, plan, now), options)
+  const turns = new PageTurns(await options.places(now), options)
   const page = () => ({ places: turns.places(), turn: turns.turn, now })
   try {
     for (;;) {

@@ -21,14 +21,23 @@ import type { View } from './record-view.ts'
 
 export type ReadQuery = QueryOf<typeof ROUTES.readPartition>
 
-export interface ReadPlan extends PlacesWanted {
+/** What fills a page, wherever its places come from. */
+export interface PagePlan {
   /** Records, counted after filtering. */
   readonly limit: number
   /** Decompressed bytes to look at. */
   readonly maxBytes: number
   readonly waitMs: number
   readonly filter: RecordFilter | undefined
+  /** The place to begin with, counted from 0. */
+  readonly turn: number
+  /** Where to go on in a partition that does not have the offset; `undefined`: that is an error. */
+  readonly outOfRange: 'earliest' | 'latest' | undefined
+}
+
+export interface ReadPlan extends PlacesWanted, PagePlan {
   readonly as: View
+  readonly outOfRange: 'earliest' | 'latest' | undefined
 }
 
 const EARLIEST: Position = { kind: 'earliest' }
@@ -45,8 +54,10 @@ export function pagePlan(query: ReadQuery, lastEventId: string | undefined): Rea
   if ((query.limit ?? 0) > PAGE_LIMIT_MAX) {
     throw invalid('limit', `is ${query.limit}; a page holds from 1 to ${PAGE_LIMIT_MAX} records`)
   }
+  const wanted = placesWanted(query, lastEventId)
   return {
-    ...placesWanted(query, lastEventId),
+    ...wanted,
+    turn: wanted.cursor?.turn ?? 0,
     limit: query.limit ?? PAGE_LIMIT_DEFAULT,
     maxBytes: query.maxBytes ?? PAGE_BYTES_DEFAULT,
     waitMs: query.waitMs ?? 0,

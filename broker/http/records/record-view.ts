@@ -29,12 +29,13 @@ export class RecordView {
   }
 
   /**
-   * Writes the cursor's record: `{"partition":…,"offset":…,"timestamp":…,"key":…,"value":…,"headers":…}`.
+   * Writes the cursor's record: `{"partition":…,"offset":…,"timestamp":…,"key":…,"value":…,"headers":…}`,
+   * with `heading` first: members of its own, such as `"topic":"orders",`.
    * Throws SpoolError INVALID_RECORD where `as=json` meets a value that is not JSON; nothing is written.
    */
-  write(writer: ByteWriter, partition: number, cursor: RecordCursor): void {
+  write(writer: ByteWriter, partition: number, cursor: RecordCursor, heading = ''): void {
     if (this.#as === 'json') checkJson(cursor)
-    writer.ascii('{"partition":')
+    writer.ascii(heading === '' ? '{"partition":' : `{${heading}"partition":`)
     writer.integer(partition)
     writer.ascii(',"offset":')
     writer.integer(cursor.offset)

@@ -13,6 +13,7 @@ import { readPage } from '../records/page.ts'
 import { JsonPage, MsgpackPage } from '../records/page-body.ts'
 import { nextLink, partitionTail, topicTail } from '../records/page-place.ts'
 import { RawReply } from '../records/raw-reply.ts'
+import { readPlaces } from '../records/read-places.ts'
 import type { Reading } from '../records/reading.ts'
 import { untilGone } from '../records/until-gone.ts'
 
@@ -32,7 +33,7 @@ export async function sendPage(
   try {
     const page = await untilGone(reply.raw, app.face.closing, (signal) =>
       readPage({
-        partitions,
+        places: (now) => readPlaces(partitions, plan, now),
         plan,
         body: isMsgpack ? new MsgpackPage() : new JsonPage(plan.as),
         tail: isTopic ? topicTail : partitionTail,

@@ -9,11 +9,12 @@ import type { Partition } from '../../partition/partition.ts'
 import type { Answer } from '../add-route.ts'
 import type { ReadCall } from '../records/reading.ts'
 import { streamPlan } from '../streams/plan.ts'
+import { StreamPlaces } from '../streams/stream-places.ts'
 
 /** Sends the stream; resolves when it is over. Rejects, with nothing sent, with a SpoolError. */
 export async function sendStream(
   app: FastifyInstance,
-  { replicas }: BrokerContext,
+  { replicas, clock }: BrokerContext,
   call: ReadCall,
   where: { readonly partitions: readonly Partition[]; readonly isTopic: boolean },
   lastEventId: string | undefined,
@@ -23,6 +24,11 @@ export async function sendStream(
     where.partitions[0]!.checkTopicId(plan.cursor!.topicId)
     return { status: 204 }
   }
-  await app.face.streams.send({ plan, replicas, reply: call.reply, ...where })
+  await app.face.streams.send({
+    manner: plan,
+    reply: call.reply,
+    begin: (surroundings, signal) =>
+      StreamPlaces.begin({ plan, replicas, clock, surroundings, signal, ...where }),
+  })
   return undefined
 }

@@ -8,12 +8,13 @@ import type { Clock } from '../../../storage/clock.ts'
 import type { Partition } from '../../partition/partition.ts'
 import type { ReplicaManager } from '../../partition/replica-manager.ts'
 import { waitForAppends } from '../../partition/wait-for-appends.ts'
+import { encodeCursor } from '../records/cursor.ts'
 import { endOf, type ReadPlace, readPlaces } from '../records/read-places.ts'
 import type { Rendering } from './chunk.ts'
 import { recordRendering } from './format.ts'
 import { Place, type PlaceOptions } from './place.ts'
 import type { StreamPlan } from './plan.ts'
-import type { PlaceSource } from './stream.ts'
+import type { PlaceChange, PlaceSource } from './stream.ts'
 
 /** What all places of a broker share. */
 export type PlaceSurroundings = Pick<
@@ -79,12 +80,30 @@ export class StreamPlaces implements PlaceSource {
     return Math.min(end, place.partition.highWatermark)
   }
 
-  isGrown(): boolean {
+  get tellsAfterChunks(): boolean {
+    return this.#options.plan.isEvents && this.#places.length > 1
+  }
+
+  get canEnd(): boolean {
+    return true
+  }
+
+  cursor(isEnd: boolean): string {
+    const places = this.#places.map(({ partition: { partition }, nextOffset, until }) =>
+      isEnd || !Number.isFinite(until)
+        ? { partition, nextOffset }
+        : { partition, nextOffset, endOffset: Math.max(until, nextOffset) },
+    )
+    return encodeCursor({ topicId: this.topicId, places, isEnd })
+  }
+
+  /** Partitions were added, or the topic is another one. */
+  isChanged(): boolean {
     if (!this.#grows || this.#isOver) return false
     return this.#options.replicas.partitionCount(this.#topic) !== this.#places.length
   }
 
-  grow(): readonly Place[] {
+  change(): PlaceChange {
     const partitions = this.#options.replicas.partitionsOf(this.#topic)
     partitions[0]!.checkTopicId(this.topicId)
     const added = partitions
@@ -97,7 +116,7 @@ export class StreamPlaces implements PlaceSource {
       this.#places[0]!.renderAs(recordRendering(this.#options.plan))
     }
     this.#places.push(...added)
-    return added
+    return { added, removed: [], told: [] }
   }
 
   get #isOver(): boolean {

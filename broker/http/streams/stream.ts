@@ -1,5 +1,5 @@
 /**
- * One reader's stream over one partition or all of a topic: takes from its places in turn, writes to its
+ * One reader's stream over one partition, all of a topic, or what a member of a group has: takes from its places in turn, writes to its
  * outlet, and ends. Everything happens in one loop, which waits while the reader is slow and while there is
  * nothing new, and holds nothing meanwhile but what the reader has not taken. Where records come from is
  * `place.ts`, what the reader is told beside them `telling.ts`, what the request asked for `plan.ts`.
@@ -13,7 +13,6 @@
 
 import { spoolErrorFrom } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
-import { encodeCursor } from '../records/cursor.ts'
 import { placeOutOfRange } from '../records/read-places.ts'
 import type { Chunk, Part } from './chunk.ts'
 import type { EndReason } from './format.ts'
@@ -24,23 +23,39 @@ import type { StreamPlan } from './plan.ts'
 import { Telling } from './telling.ts'
 import type { StreamTotals } from './totals.ts'
 
-/** Where a stream's places come from (`stream-places.ts`). */
+/** What a stream is to be like: of a plan (`plan.ts`), the part that does not say where it reads. */
+export type StreamManner = Pick<StreamPlan, 'limit' | 'hasControl' | 'format' | 'outOfRange'>
+
+/** Where a stream's places come from: of a request (`stream-places.ts`), or of a member of a group. */
 export interface PlaceSource {
-  readonly topicId: string
-  /** By rising partition. */
+  /** In an order that stays. */
   readonly places: readonly Place[]
   /** The time that is the end, where it lies ahead (wall clock). */
   readonly untilMs: number | undefined
+  /** True where a reader must be told its place after each chunk, because records do not say it. */
+  readonly tellsAfterChunks: boolean
+  /** False: there may be places later, though there is nothing to read now. */
+  readonly canEnd: boolean
   /** The offset at which it ends the reading of that place, once it has come. */
   endOf(place: Place): Promise<number>
-  /** True when the topic does not have just these partitions any more. */
-  isGrown(): boolean
-  /** Adds the places of the partitions that came since to `places`; throws SpoolError when the topic is gone. */
-  grow(): readonly Place[]
+  /** Where the reader is, as it is told; `isEnd`: and that it has all it asked for. Throws where that can not be told. */
+  cursor(isEnd: boolean): string
+  /** True when there are other places than before. */
+  isChanged(): boolean
+  /** Makes `places` what they are now; throws SpoolError when the stream is over by that, such as by a deleted topic. */
+  change(): PlaceChange
+}
+
+export interface PlaceChange {
+  readonly added: readonly Place[]
+  /** Closed by whoever calls `change`. */
+  readonly removed: readonly Place[]
+  /** What the reader is told of it before any record of the places added. */
+  readonly told: readonly Buffer[]
 }
 
 export interface StreamOptions {
-  readonly plan: StreamPlan
+  readonly manner: StreamManner
   readonly source: PlaceSource
   readonly memory: StreamMemory
   readonly totals: StreamTotals
@@ -72,7 +87,7 @@ export class RecordStream {
   #resume: (() => void) | undefined
   #isWoken = false
   #isStopping = false
-  #isGrowthDue = false
+  #isChangeDue = false
   /** The time that is the end, until it has come. */
   #untilMs: number | undefined
   #busySinceMs: number | undefined
@@ -80,7 +95,7 @@ export class RecordStream {
 
   constructor(options: StreamOptions) {
     this.#options = options
-    this.#left = options.plan.limit
+    this.#left = options.manner.limit
     this.#untilMs = options.source.untilMs
     this.#add(this.#places)
   }
@@ -95,7 +110,7 @@ export class RecordStream {
    */
   async begin(): Promise<FirstPart | undefined> {
     // Whether the places of so many partitions can be told.
-    if (this.#options.plan.hasControl) this.#cursor(false)
+    if (this.#options.manner.hasControl) this.#options.source.cursor(false)
     const place = this.#next()
     if (place === undefined) return undefined
     const chunk = await this.#readOf(place)
@@ -107,13 +122,13 @@ export class RecordStream {
    * resolves with what went wrong, if anything did.
    */
   async run(outlet: Outlet, first: FirstPart | undefined): Promise<unknown> {
-    const { plan, clock } = this.#options
+    const { manner, source, clock } = this.#options
     const telling = new Telling({
       outlet,
-      format: plan.format,
-      hasControl: plan.hasControl,
-      tellsAfterChunks: () => plan.isEvents && this.#places.length > 1,
-      cursor: (isEnd) => this.#cursor(isEnd),
+      format: manner.format,
+      hasControl: manner.hasControl,
+      tellsAfterChunks: () => source.tellsAfterChunks,
+      cursor: (isEnd) => source.cursor(isEnd),
       clock,
     })
     this.#outlet = outlet
@@ -167,8 +182,14 @@ export class RecordStream {
       return
     }
     this.#wasFull = false
-    this.#isGrowthDue = this.#options.source.isGrown()
-    if (this.#telling!.tick(nowMs) || this.#isUntilDue || this.#isGrowthDue) this.wake()
+    this.#isChangeDue = this.#options.source.isChanged()
+    if (this.#telling!.tick(nowMs) || this.#isUntilDue || this.#isChangeDue) this.wake()
+  }
+
+  /** There are other places: looked at now, and not at the next tick. */
+  changed(): void {
+    this.#isChangeDue = true
+    this.wake()
   }
 
   /** The loop. Resolves with why the stream is complete, or `undefined` when there is nobody to tell. */
@@ -177,7 +198,7 @@ export class RecordStream {
       if (outlet.isGone) return undefined
       if (this.#isStopping) return 'stopping'
       if (this.#left <= 0) return 'limit'
-      if (this.#isGrowthDue) this.#grow()
+      if (this.#isChangeDue) this.#change(telling)
       if (this.#isUntilDue) await this.#resolveUntil()
       if (outlet.isFull) {
         await this.#wait()
@@ -187,7 +208,7 @@ export class RecordStream {
       telling.say(place === undefined)
       if (place !== undefined) {
         if (!this.#takeFrom(place)) await this.#readFrom(place)
-      } else if (this.#undone.size === 0) return this.#reason
+      } else if (this.#undone.size === 0 && this.#options.source.canEnd) return this.#reason
       else await this.#wait()
     }
   }
@@ -260,7 +281,7 @@ export class RecordStream {
 
   /** The next chunk that the place reads by itself; `undefined` also where there is no memory for it now. */
   async #readOf(place: Place): Promise<Chunk | undefined> {
-    const { memory, plan } = this.#options
+    const { memory, manner } = this.#options
     try {
       if (!memory.hasRoomFor('history')) throw noRoom(memory)
       const chunk = await place.read()
@@ -269,7 +290,7 @@ export class RecordStream {
     } catch (error) {
       if (isBusy(error)) await this.#waitForRoom(error)
       else {
-        const from = placeOutOfRange(place.partition, spoolErrorFrom(error), plan.outOfRange)
+        const from = placeOutOfRange(place.partition, spoolErrorFrom(error), manner.outOfRange)
         place.restartAt(from)
       }
       return undefined
@@ -285,9 +306,16 @@ export class RecordStream {
     await memory.room('history', now + ROOM_MS, this.#gone.signal)
   }
 
-  #grow(): void {
-    this.#isGrowthDue = false
-    this.#add(this.#options.source.grow())
+  #change(telling: Telling): void {
+    this.#isChangeDue = false
+    const { added, removed, told } = this.#options.source.change()
+    for (const place of removed) {
+      this.#row.delete(place)
+      this.#undone.delete(place)
+      place.close()
+    }
+    telling.note(told)
+    this.#add(added)
     // Those that were there may look different from now on.
     for (const place of this.#undone) this.#row.add(place)
   }
@@ -318,14 +346,5 @@ export class RecordStream {
     return new Promise((resolve) => {
       this.#resume = resolve
     })
-  }
-
-  #cursor(isEnd: boolean): string {
-    const places = this.#places.map(({ partition: { partition }, nextOffset, until }) =>
-      isEnd || !Number.isFinite(until)
-        ? { partition, nextOffset }
-        : { partition, nextOffset, endOffset: Math.max(until, nextOffset) },
-    )
-    return encodeCursor({ topicId: this.#options.source.topicId, places, isEnd })
   }
 }

@@ -7,16 +7,13 @@
 import type { FastifyReply } from 'fastify'
 import { spoolErrorFrom } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
-import type { Partition } from '../../partition/partition.ts'
-import type { ReplicaManager } from '../../partition/replica-manager.ts'
 import type { Slots } from '../limits/slots.ts'
 import { untilGone } from '../records/until-gone.ts'
 import { Feeds } from './feeds.ts'
 import { StreamMemory } from './memory.ts'
 import { Outlet } from './outlet.ts'
-import type { StreamPlan } from './plan.ts'
-import { type FirstPart, RecordStream } from './stream.ts'
-import { type PlaceSurroundings, StreamPlaces } from './stream-places.ts'
+import { type FirstPart, type PlaceSource, RecordStream, type StreamManner } from './stream.ts'
+import type { PlaceSurroundings } from './stream-places.ts'
 import { noTotals, type StreamTotals } from './totals.ts'
 
 /** What is due is found out so often. */
@@ -40,13 +37,14 @@ export interface StreamsOptions {
 }
 
 export interface StreamRequest {
-  readonly plan: StreamPlan
-  /** One, or all of a topic. */
-  readonly partitions: readonly Partition[]
-  /** True: all of the topic, be it one. */
-  readonly isTopic: boolean
-  readonly replicas: ReplicaManager
+  readonly manner: StreamManner
   readonly reply: FastifyReply
+  /** Another bound than `stream.stalled.ms.max` for a reader that takes nothing. */
+  readonly stalledMsMax?: number
+  /** Finds the first places. Throws SpoolError for what can still be said as a problem. */
+  begin(surroundings: PlaceSurroundings, signal: AbortSignal): Promise<PlaceSource>
+  /** Told the stream, before it runs. */
+  onStream?(stream: RecordStream): void
 }
 
 export class Streams {
@@ -113,17 +111,15 @@ export class Streams {
     }
   }
 
-  async #streamOf(request: StreamRequest): Promise<RecordStream> {
+  async #streamOf({ manner, reply, begin }: StreamRequest): Promise<RecordStream> {
     const { clock, closing, stalledMsMax } = this.#options
-    const { plan, reply, ...where } = request
-    const surroundings = this.#surroundings
     const source = await untilGone(reply.raw, closing, (signal) =>
-      StreamPlaces.begin({ plan, clock, surroundings, signal, ...where }),
+      begin(this.#surroundings, signal),
     )
     // Whoever holds what there is lacks is cut by then, or has taken it.
     const busyMsMax = stalledMsMax
     return new RecordStream({
-      plan,
+      manner,
       source,
       clock,
       busyMsMax,
@@ -134,12 +130,12 @@ export class Streams {
 
   async #run(
     stream: RecordStream,
-    { plan, reply }: StreamRequest,
+    { manner, reply, stalledMsMax = this.#options.stalledMsMax, onStream }: StreamRequest,
     first: FirstPart | undefined,
   ): Promise<void> {
-    const { clock, stalledMsMax, closing, onStalled } = this.#options
+    const { clock, closing, onStalled } = this.#options
     const outlet = new Outlet(reply, {
-      headers: plan.format.headers,
+      headers: manner.format.headers,
       clock,
       stalledMsMax,
       onChange: () => stream.wake(),
@@ -151,6 +147,7 @@ export class Streams {
     this.#open.add(stream)
     this.#tickLater()
     try {
+      onStream?.(stream)
       const running = stream.run(outlet, first)
       if (closing.aborted) stream.stop()
       this.#noteDefect(await running)

@@ -47,6 +47,12 @@ export class Telling {
     if (hasControl) this.#tell(format.opening(this.#cursor()))
   }
 
+  /** Says what its source has to say, where the reader listens for that. */
+  note(told: readonly Buffer[]): void {
+    if (!this.#options.hasControl) return
+    for (const bytes of told) this.#options.outlet.write(bytes)
+  }
+
   /** The reader was given so many bytes of records, or was moved past records that are not for it. */
   moved(bytes: number): void {
     this.#hasMoved = true
@@ -104,7 +110,7 @@ export class Telling {
   }
 
   #tell(bytes: Buffer): void {
-    this.#options.outlet.write(bytes)
+    if (bytes.length > 0) this.#options.outlet.write(bytes)
     this.#hasMoved = false
     this.#bytesSince = 0
     this.#isPlaceDue = false

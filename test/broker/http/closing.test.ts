@@ -32,6 +32,9 @@ function recoveringContext(): BrokerContext {
     get producerIds() {
       return notYet()
     },
+    get groups() {
+      return notYet()
+    },
     clusterImage: notYet,
   }
 }

@@ -1,0 +1,95 @@
+/**
+ * What Prometheus is told of consumer groups: how many there are, and how far each is behind in each of its
+ * partitions. Each place is two series, so only the first `GROUP_PLACES_MAX` are told, and how many were
+ * not. Looked up at a scrape; counts nothing itself.
+ */
+
+import { Gauge, type Registry } from 'prom-client'
+
+/** A hundred groups of ten partitions: more than that is for `GET /v1/groups`. */
+export const GROUP_PLACES_MAX = 1_000
+
+/** Where one group stands in one partition. */
+export interface GroupPlaceFigures {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly lagRecords: number
+  readonly lagSeconds: number
+}
+
+export interface GroupFigures {
+  count(): number
+  members(): number
+  /** The first `max` places, by group, topic and partition, and how many there are in all. */
+  places(
+    max: number,
+  ): Promise<{ readonly places: readonly GroupPlaceFigures[]; readonly all: number }>
+}
+
+export function addGroupGauges(registry: Registry, figures: GroupFigures): void {
+  const registers = [registry]
+  new Gauge({
+    name: 'spool_groups',
+    help: 'Consumer groups.',
+    registers,
+    collect() {
+      this.set(figures.count())
+    },
+  })
+  new Gauge({
+    name: 'spool_group_members',
+    help: 'Members of all consumer groups.',
+    registers,
+    collect() {
+      this.set(figures.members())
+    },
+  })
+  addLagGauges(registry, figures)
+}
+
+function addLagGauges(registry: Registry, figures: GroupFigures): void {
+  const registers = [registry]
+  // The gauges of one scrape are asked at once, and share one look.
+  let looking: ReturnType<GroupFigures['places']> | undefined
+  const look = () => {
+    looking ??= figures.places(GROUP_PLACES_MAX).finally(() => {
+      looking = undefined
+    })
+    return looking
+  }
+  const lagGauge = (name: string, help: string, lagOf: (place: GroupPlaceFigures) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      labelNames: ['group', 'topic', 'partition'],
+      async collect() {
+        const { places } = await look()
+        this.reset()
+        for (const place of places) {
+          const { group, topic, partition } = place
+          this.set({ group, topic, partition: String(partition) }, lagOf(place))
+        }
+      },
+    })
+  lagGauge(
+    'spool_group_lag_records',
+    'Records that a group has not committed.',
+    ({ lagRecords }) => lagRecords,
+  )
+  lagGauge(
+    'spool_group_lag_seconds',
+    'How old the next record is that a group has to read; 0 where there is none.',
+    ({ lagSeconds }) => lagSeconds,
+  )
+  new Gauge({
+    name: 'spool_group_lag_untold',
+    help: 'Places of groups whose lag is not told here, because there are too many.',
+    registers,
+    async collect() {
+      const { places, all } = await look()
+      this.set(all - places.length)
+    },
+  })
+}

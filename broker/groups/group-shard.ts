@@ -1,0 +1,264 @@
+/**
+ * The groups of one partition of `__consumer_offsets`: each event is decided by its group, written as one
+ * batch, taken over at once and answered when it is durable. The shard is the only writer of its partition,
+ * so the log is the truth and the groups in memory are what a replay of it gives.
+ *
+ *     event → group.handle → append, at the offset we expect → group.accept → …durable… → answer
+ *                   │              │                                             │
+ *                   └ refused      └ refused: nothing has happened               └ failed: load again
+ *
+ * Owns the groups, their deadlines, and loading. What an event means is `group.ts`.
+ */
+
+import { SpoolError, spoolErrorFrom, withOutcome } from '../../client/api/errors.ts'
+import type { Clock } from '../../storage/clock.ts'
+import type { Logger } from '../../storage/logger.ts'
+import { BatchBuilder } from '../../storage/record/batch-builder.ts'
+import type { Deadline, Deadlines } from '../partition/deadlines.ts'
+import type { Partition, PartitionAppend } from '../partition/partition.ts'
+import { Group } from './group.ts'
+import type { GroupEvent, GroupMoment, GroupReplies, GroupStep } from './group-event.ts'
+import type { GroupLimits } from './group-limits.ts'
+import type { GroupMachine } from './group-machine.ts'
+import type { GroupTopics, TopicPatterns } from './group-topics.ts'
+import type { LoadedRecord } from './load-records.ts'
+import { loadRecords } from './load-records.ts'
+import type { GroupRecord } from './records/group-record.ts'
+import { encodeGroupRecord } from './records/record-codec.ts'
+
+export interface ShardOptions {
+  readonly partition: Partition
+  readonly limits: GroupLimits
+  readonly patterns: TopicPatterns
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly deadlines: Deadlines
+  topics(): GroupTopics
+  /** Asked before a group is begun; throws where there are too many. */
+  checkRoom(): void
+  /** Members of the group may have something new to hear. */
+  moved(groupId: string): void
+}
+
+/** Events that may begin a group; all others need one that is there. */
+const BEGINNING: ReadonlySet<GroupEvent['kind']> = new Set(['join', 'commitOffsets'])
+
+export class GroupShard {
+  readonly #options: ShardOptions
+  readonly #groups = new Map<string, GroupMachine>()
+  readonly #deadlines = new Map<string, Deadline>()
+  /** Resolves when the groups are what the log says; replaced when they must be read again. */
+  #loaded: Promise<void>
+  /** The last batch we appended, once it is durable. */
+  #lastAppend: Promise<unknown> = Promise.resolve()
+  /** Invariant: where our next batch goes; somebody took batches back if the log says otherwise. */
+  #nextOffset = 0
+  #isClosed = false
+
+  constructor(options: ShardOptions) {
+    this.#options = options
+    this.#loaded = this.#load()
+    this.#loaded.catch(() => {})
+  }
+
+  /** Groups that are there; reads what may not be durable yet, for counting. */
+  get groups(): ReadonlyMap<string, GroupMachine> {
+    return this.#groups
+  }
+
+  /** Resolves once the groups are loaded. @throws SpoolError when they can not be. */
+  whenLoaded(): Promise<void> {
+    return this.#loaded
+  }
+
+  /** Resolves once everything that can be seen in `groups` now is durable. */
+  async settled(): Promise<void> {
+    await this.#loaded
+    await this.#lastAppend
+  }
+
+  /**
+   * Lets the event happen, and answers when that is durable.
+   *
+   * @throws SpoolError as the machine refuses; GROUP_ID_NOT_FOUND; what the log says to an append
+   * (`refused`: nothing has happened; `unknown`: it may have).
+   */
+  async run<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
+    await this.#loaded
+    this.#checkOpen()
+    const group = this.#groupFor(groupId, event.kind)
+    const step = this.#decide(group, event)
+    const append = step.records.length === 0 ? undefined : this.#append(step)
+    group.accept(step)
+    this.#keep(group)
+    if (append === undefined) await this.#lastAppend
+    else await this.#acknowledged(append)
+    if (step.movesPartitions) this.#options.moved(groupId)
+    return step.reply
+  }
+
+  close(): void {
+    this.#isClosed = true
+    for (const deadline of this.#deadlines.values()) this.#options.deadlines.cancel(deadline)
+    this.#deadlines.clear()
+  }
+
+  #decide<E extends GroupEvent>(group: GroupMachine, event: E): GroupStep<GroupReplies[E['kind']]> {
+    try {
+      return group.handle(event, this.#moment())
+    } catch (error) {
+      throw withOutcome(error, 'refused')
+    }
+  }
+
+  #groupFor(groupId: string, kind: GroupEvent['kind']): GroupMachine {
+    const group = this.#groups.get(groupId)
+    if (group !== undefined) return group
+    if (!BEGINNING.has(kind)) throw unknownGroup(groupId)
+    this.#options.checkRoom()
+    return this.#newGroup(groupId)
+  }
+
+  #newGroup(groupId: string): GroupMachine {
+    const { limits, patterns } = this.#options
+    return new Group({ groupId, limits, patterns })
+  }
+
+  #moment(): GroupMoment {
+    const { clock, topics } = this.#options
+    return { monotonicMs: clock.monotonicMs(), wallMs: clock.now(), topics: topics() }
+  }
+
+  /** @throws SpoolError or StorageError: nothing was appended. */
+  #append({ records, timestampMs }: GroupStep): PartitionAppend {
+    const batch = batchOf(records, timestampMs)
+    try {
+      const append = this.#options.partition.appendAsLeader(batch, {
+        acks: 'all',
+        expectOffset: this.#nextOffset,
+        internal: true,
+      })
+      this.#nextOffset = append.lastOffset + 1
+      return append
+    } catch (error) {
+      // A full disk took back what we had appended: what we hold is ahead of the log.
+      if ((error as { code?: unknown }).code === 'OFFSET_MISMATCH') this.#reload()
+      throw withOutcome(error, 'refused')
+    }
+  }
+
+  async #acknowledged({ acknowledged }: PartitionAppend): Promise<void> {
+    this.#lastAppend = acknowledged
+    try {
+      await acknowledged
+    } catch (error) {
+      if (this.#lastAppend === acknowledged) this.#reload()
+      throw spoolErrorFrom(error)
+    }
+  }
+
+  #keep(group: GroupMachine): void {
+    if (group.isGone) this.#groups.delete(group.groupId)
+    else this.#groups.set(group.groupId, group)
+    this.#arm(group)
+  }
+
+  /** A deadline that turned out to be later is left to fire and look again: most are put off at each heartbeat. */
+  #arm(group: GroupMachine): void {
+    const { deadlines } = this.#options
+    const armed = this.#deadlines.get(group.groupId)
+    const dueMs = group.isGone ? undefined : group.nextDeadlineMs
+    if (dueMs === undefined) {
+      if (armed !== undefined) deadlines.cancel(armed)
+      this.#deadlines.delete(group.groupId)
+      return
+    }
+    if (armed !== undefined && armed.atMs <= dueMs) return
+    if (armed !== undefined) deadlines.cancel(armed)
+    const delayMs = Math.max(0, dueMs - this.#options.clock.monotonicMs())
+    this.#deadlines.set(
+      group.groupId,
+      deadlines.add(delayMs, () => this.#due(group.groupId)),
+    )
+  }
+
+  #due(groupId: string): void {
+    this.#deadlines.delete(groupId)
+    const group = this.#groups.get(groupId)
+    if (group === undefined || this.#isClosed) return
+    const dueMs = group.nextDeadlineMs
+    if (dueMs !== undefined && dueMs > this.#options.clock.monotonicMs()) {
+      this.#arm(group)
+      return
+    }
+    this.run(groupId, { kind: 'tick' }).catch((error) => this.#tickFailed(groupId, error))
+  }
+
+  /** The disk is full, or has failed: members stay until it is not, and the next deadline tries again. */
+  #tickFailed(groupId: string, error: unknown): void {
+    if (this.#isClosed || (error as SpoolError).code === 'GROUP_ID_NOT_FOUND') return
+    this.#options.logger.warn({ groupId, error }, 'a deadline of a group could not be kept')
+    const { deadlines } = this.#options
+    if (this.#deadlines.has(groupId) || !this.#groups.has(groupId)) return
+    this.#deadlines.set(
+      groupId,
+      deadlines.add(RETRY_TICK_MS, () => this.#due(groupId)),
+    )
+  }
+
+  #reload(): void {
+    this.#lastAppend = Promise.resolve()
+    this.#loaded = this.#load()
+    this.#loaded.catch((error) => {
+      const { topic, partition } = this.#options.partition
+      this.#options.logger.error({ topic, partition, error }, 'groups could not be loaded')
+    })
+  }
+
+  async #load(): Promise<void> {
+    const { partition, logger } = this.#options
+    const loading = new Map<string, GroupMachine>()
+    const take = ({ record, timestampMs }: LoadedRecord) => {
+      const { groupId } = record
+      const group = loading.get(groupId) ?? this.#newGroup(groupId)
+      loading.set(groupId, group)
+      group.replay(record, timestampMs)
+    }
+    const { nextOffset, records, skipped } = await loadRecords(partition, take)
+    this.#nextOffset = nextOffset
+    this.#groups.clear()
+    const moment = this.#moment()
+    for (const group of loading.values()) {
+      if (group.isGone) continue
+      group.loaded(moment)
+      this.#keep(group)
+    }
+    if (records > 0) {
+      const values = { partition: partition.partition, records, skipped, groups: this.#groups.size }
+      logger.info(values, 'groups loaded')
+    }
+  }
+
+  #checkOpen(): void {
+    if (!this.#isClosed) return
+    throw new SpoolError('BROKER_STOPPING', 'the broker is stopping', { retryAfterS: 1 })
+  }
+}
+
+const RETRY_TICK_MS = 1_000
+
+export function unknownGroup(groupId: string): SpoolError {
+  return new SpoolError(
+    'GROUP_ID_NOT_FOUND',
+    `there is no group ${groupId}; a group begins when its first member joins, or with its first commit`,
+  )
+}
+
+function batchOf(records: readonly GroupRecord[], timestampMs: number): Buffer {
+  const builder = new BatchBuilder({ compression: 'none' })
+  for (const record of records) {
+    const { key, value } = encodeGroupRecord(record)
+    builder.append(timestampMs, key, value)
+  }
+  return builder.build()
+}

@@ -1,0 +1,70 @@
+/**
+ * How far a group is behind in one partition: in records, and in time, which is how old the next record to
+ * read is. Looks into the log for that one record; what it finds is remembered, since a record never
+ * changes its time.
+ */
+
+import { RecordCursor } from '../../storage/record/batch-reader.ts'
+import { peekBatchSize, RecordBatch } from '../../storage/record/record-batch.ts'
+import type { Partition } from '../partition/partition.ts'
+
+export interface Lag {
+  /** Records from the committed offset to the end, those that compaction removed counted. */
+  readonly records: number
+  /** How old the next record is, by its own timestamp; 0 where there is none. */
+  readonly ms: number
+}
+
+/** Stored bytes looked at: a batch is read whole in any case. */
+const LOOK_BYTES = 1
+/** Places remembered, of all partitions. */
+const REMEMBERED_MAX = 10_000
+
+export class LagReader {
+  readonly #maxDecompressedBytes: number
+  readonly #times = new Map<string, number>()
+
+  constructor(options: { readonly maxDecompressedBytes: number }) {
+    this.#maxDecompressedBytes = options.maxDecompressedBytes
+  }
+
+  /** The lag of a reader that goes on at `offset`. Before the start of the log counts as the start. */
+  async lagAt(partition: Partition, offset: number, nowMs: number): Promise<Lag> {
+    const from = Math.max(offset, partition.logStartOffset)
+    const records = Math.max(0, partition.highWatermark - from)
+    if (records === 0) return { records, ms: 0 }
+    const timestampMs = await this.#timeOfNext(partition, from)
+    return { records, ms: timestampMs === undefined ? 0 : Math.max(0, nowMs - timestampMs) }
+  }
+
+  async #timeOfNext(partition: Partition, offset: number): Promise<number | undefined> {
+    const key = `${partition.topicId}/${partition.partition}/${offset}`
+    const known = this.#times.get(key)
+    if (known !== undefined) return known
+    const timestampMs = await this.#read(partition, offset)
+    if (timestampMs === undefined) return undefined
+    if (this.#times.size >= REMEMBERED_MAX) this.#times.delete(this.#times.keys().next().value!)
+    this.#times.set(key, timestampMs)
+    return timestampMs
+  }
+
+  async #read(partition: Partition, offset: number): Promise<number | undefined> {
+    for (let at = offset; at < partition.highWatermark; ) {
+      const { bytes, nextOffset } = await partition.read(at, { maxBytes: LOOK_BYTES })
+      if (bytes.length === 0) return undefined
+      const batch = new RecordBatch(bytes.subarray(0, peekBatchSize(bytes, 0)))
+      const timestampMs = batch.isControl ? undefined : this.#timeIn(batch, at)
+      if (timestampMs !== undefined) return timestampMs
+      at = Math.max(nextOffset, batch.nextOffset)
+    }
+    return undefined
+  }
+
+  #timeIn(batch: RecordBatch, offset: number): number | undefined {
+    // All its records have one time, so none needs to be opened.
+    if (batch.baseOffset >= offset && batch.baseTimestamp >= 0) return batch.baseTimestamp
+    const cursor = new RecordCursor(batch, { maxDecompressedBytes: this.#maxDecompressedBytes })
+    while (cursor.next()) if (cursor.offset >= offset) return cursor.timestamp
+    return undefined
+  }
+}

@@ -1,0 +1,93 @@
+/** An assignment as members get it over HTTP: a flat list, each partition with the offset to begin at. */
+
+import type { AssignedPartition } from '../../../client/api/schemas/groups.ts'
+import type { BrokerContext } from '../../context.ts'
+import type { AssignedTopic, CommittedOffset } from '../../groups/group-event.ts'
+import type { TopicPartitions } from '../../groups/group-topics.ts'
+import type { Partition } from '../../partition/partition.ts'
+
+/** Every assigned partition that is served, with where its owner begins. */
+export async function assignmentOf(
+  context: BrokerContext,
+  groupId: string,
+  assignment: readonly AssignedTopic[],
+): Promise<AssignedPartition[]> {
+  const places = flat(assignment)
+  const { offsets } = await context.groups.run(groupId, {
+    kind: 'fetchOffsets',
+    partitions: places,
+  })
+  const committed = new Map(offsets.map((each) => [keyOf(each), each]))
+  return places.map(({ topic, topicId, partition }) => {
+    const offset = startOf(
+      servedPartition(context, topic, partition),
+      committed.get(keyOf({ topic, partition })),
+      topicId,
+    )
+    return { topic, topicId, partition, ...(offset === undefined ? {} : { offset }) }
+  })
+}
+
+/** The partitions of an assignment, one by one; those of topics that are gone left out. */
+export function flat(
+  assignment: readonly AssignedTopic[],
+): { topic: string; topicId: string; partition: number }[] {
+  return assignment.flatMap(({ topic, topicId, partitions }) =>
+    topic === '' ? [] : partitions.map((partition) => ({ topic, topicId, partition })),
+  )
+}
+
+/** What a member says it owns, by topic id; partitions of topics that are gone are not its any more. */
+export function ownedOf(
+  context: BrokerContext,
+  owned: readonly { readonly topic: string; readonly partition: number }[],
+): TopicPartitions[] {
+  const byId = new Map<string, number[]>()
+  for (const { topic, partition } of owned) {
+    const topicId = context.groups.topics.byName(topic)?.topicId
+    if (topicId === undefined) continue
+    const partitions = byId.get(topicId)
+    if (partitions === undefined) byId.set(topicId, [partition])
+    else partitions.push(partition)
+  }
+  return [...byId].map(([topicId, partitions]) => ({
+    topicId,
+    partitions: [...new Set(partitions)].sort((a, b) => a - b),
+  }))
+}
+
+/** The partition, or `undefined` where it is not served: its topic is gone, or its disk failed. */
+export function servedPartition(
+  context: BrokerContext,
+  topic: string,
+  partition: number,
+): Partition | undefined {
+  try {
+    return context.replicas.partition(topic, partition)
+  } catch {
+    return undefined
+  }
+}
+
+/** Where reading begins: at the commit for this very topic, and nowhere that the log does not reach. */
+export function startOf(
+  partition: Partition | undefined,
+  committed: CommittedOffset | undefined,
+  topicId: string,
+): number | undefined {
+  if (partition === undefined) return undefined
+  const { logStartOffset, highWatermark } = partition
+  const isOfTopic = committed !== undefined && committed.topicId === topicId
+  if (!isOfTopic || committed.offset < 0) return logStartOffset
+  return Math.min(Math.max(committed.offset, logStartOffset), highWatermark)
+}
+
+function keyOf({
+  topic,
+  partition,
+}: {
+  readonly topic: string
+  readonly partition: number
+}): string {
+  return `${topic}/${partition}`
+}

@@ -1,0 +1,124 @@
+/**
+ * The token of a page that a member polled: whose it is, and how far it reaches in each of the member's
+ * partitions. It is at once where to go on (`after`) and what to commit (`commit`), and is stored nowhere.
+ *
+ *     version      1 byte    1
+ *     epoch        varlong   the member epoch the page was given under
+ *     turn         varlong   the place to begin the next page with
+ *     member       varlong, bytes   the member id
+ *     then for each topic:
+ *       topic id  16 bytes
+ *       count      varlong   of its partitions
+ *       partition, next        varlongs, each partition minus the one before, minus 1
+ *     checksum     4 bytes   CRC32C of all before, big-endian
+ *
+ * and all of it in base64url. Varlongs are Kafka's (zigzag).
+ */
+
+import { SpoolError } from '../../../client/api/errors.ts'
+import { crc32c } from '../../../storage/record/crc32c.ts'
+import {
+  readVarlong,
+  VARLONG_BYTES_MAX,
+  varintEnd,
+  writeVarlong,
+} from '../../../storage/record/varint.ts'
+
+export interface PollPlace {
+  readonly topicId: string
+  readonly partition: number
+  /** The next offset to read. */
+  readonly offset: number
+}
+
+export interface PollToken {
+  readonly memberId: string
+  readonly memberEpoch: number
+  readonly turn: number
+  /** By topic id, by rising partition. */
+  readonly places: readonly PollPlace[]
+}
+
+const VERSION = 1
+const UUID_BYTES = 16
+const CHECKSUM_BYTES = 4
+const PLACES_MAX = 100_000
+const BASE64URL = /^[A-Za-z0-9_-]+$/
+
+export function encodePollToken({ memberId, memberEpoch, turn, places }: PollToken): string {
+  const member = Buffer.from(memberId)
+  const bytesMax =
+    1 +
+    member.length +
+    CHECKSUM_BYTES +
+    3 * VARLONG_BYTES_MAX +
+    places.length * (UUID_BYTES + 3 * VARLONG_BYTES_MAX)
+  const bytes = Buffer.allocUnsafe(bytesMax)
+  bytes[0] = VERSION
+  let at = writeVarlong(bytes, memberEpoch, 1)
+  at = writeVarlong(bytes, turn, at)
+  at = writeVarlong(bytes, member.length, at)
+  at += member.copy(bytes, at)
+  for (const [topicId, ofTopic] of Map.groupBy(places, (place) => place.topicId)) {
+    at += bytes.write(topicId.replaceAll('-', ''), at, 'hex')
+    at = writeVarlong(bytes, ofTopic.length, at)
+    let before = -1
+    for (const { partition, offset } of ofTopic) {
+      at = writeVarlong(bytes, partition - before - 1, at)
+      at = writeVarlong(bytes, offset, at)
+      before = partition
+    }
+  }
+  at = bytes.writeUInt32BE(crc32c(bytes.subarray(0, at)), at)
+  return bytes.toString('base64url', 0, at)
+}
+
+/** @throws SpoolError INVALID_REQUEST for what no broker gave; `name` is the field it came in. */
+export function decodePollToken(text: string, name: string): PollToken {
+  try {
+    return tokenOf(text)
+  } catch (error) {
+    const why = (error as Error).message
+    const detail = `field ${name} is no token of a poll: ${why}; give the token of an earlier answer as it is`
+    throw new SpoolError('INVALID_REQUEST', detail, { extensions: { field: name } })
+  }
+}
+
+function tokenOf(text: string): PollToken {
+  if (!BASE64URL.test(text)) throw new RangeError('it has characters that no token has')
+  const bytes = Buffer.from(text, 'base64url')
+  const end = bytes.length - CHECKSUM_BYTES
+  const isWhole = end > 1 && bytes.readUInt32BE(end) === crc32c(bytes.subarray(0, end))
+  if (!isWhole || bytes.toString('base64url') !== text)
+    throw new RangeError('it was cut or changed')
+  if (bytes[0] !== VERSION) throw new RangeError('its version is not known')
+  let at = 1
+  const next = (max = Number.MAX_SAFE_INTEGER) => {
+    const value = readVarlong(bytes, at, end)
+    if (value < 0 || value > max) throw new RangeError('a number in it is out of bounds')
+    at = varintEnd
+    return value
+  }
+  const memberEpoch = next()
+  const turn = next()
+  const memberBytes = next(end - at)
+  const memberId = bytes.toString('utf8', at, at + memberBytes)
+  at += memberBytes
+  const places: PollPlace[] = []
+  while (at < end) {
+    if (end - at < UUID_BYTES) throw new RangeError('it was cut or changed')
+    const topicId = uuidOf(bytes.toString('hex', at, at + UUID_BYTES))
+    at += UUID_BYTES
+    const count = next(PLACES_MAX - places.length)
+    let partition = -1
+    for (let index = 0; index < count; index++) {
+      partition += 1 + next(2 ** 31 - 1)
+      places.push({ topicId, partition, offset: next() })
+    }
+  }
+  return { memberId, memberEpoch, turn, places }
+}
+
+function uuidOf(hex: string): string {
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}

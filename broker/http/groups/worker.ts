@@ -1,0 +1,172 @@
+/**
+ * A worker in one request: the connection is the member. Turns what the membership gains and loses into
+ * places that the stream reads, and into what the reader is told before the records that follow from it.
+ * Nothing is committed here: bytes in a socket are not read.
+ */
+
+import type { AssignedPartition } from '../../../client/api/schemas/groups.ts'
+import type { BrokerContext } from '../../context.ts'
+import type { View } from '../records/record-view.ts'
+import { Place } from '../streams/place.ts'
+import type { PlaceChange, PlaceSource, RecordStream } from '../streams/stream.ts'
+import type { PlaceSurroundings } from '../streams/stream-places.ts'
+import { servedPartition } from './assignment.ts'
+import { Membership, type MembershipChange, type MembershipOptions } from './membership.ts'
+import { noteBytes, type WorkerNote, workerRendering } from './worker-format.ts'
+
+export interface WorkerOptions {
+  readonly context: BrokerContext
+  readonly groupId: string
+  readonly join: MembershipOptions['join']
+  readonly as: View
+  /** Media type of the stream. */
+  readonly type: string
+  readonly surroundings: PlaceSurroundings
+}
+
+export class GroupWorker implements PlaceSource {
+  readonly untilMs = undefined
+  readonly tellsAfterChunks = false
+  readonly canEnd = false
+  readonly #options: WorkerOptions
+  /** What the member has. */
+  readonly #places = new Map<string, Place>()
+  /** What the stream reads: the same, as of the last `change`. */
+  #active: readonly Place[] = []
+  #membership!: Membership
+  #stream: RecordStream | undefined
+  /** What is to happen at the next `change`. */
+  #added: Place[] = []
+  #removed: Place[] = []
+  #told: Buffer[] = []
+  #failure: { readonly error: unknown } | undefined
+
+  private constructor(options: WorkerOptions) {
+    this.#options = options
+  }
+
+  /** Joins the group. @throws SpoolError as it refuses. */
+  static async join(options: WorkerOptions): Promise<GroupWorker> {
+    const worker = new GroupWorker(options)
+    const { context, groupId, join } = options
+    const membership = await Membership.join({
+      context,
+      groupId,
+      join,
+      givenUpTo: (partition) => worker.#places.get(keyOf(partition))?.nextOffset ?? 0,
+    })
+    worker.#membership = membership
+    membership.onChange = (change) => worker.#changed(change)
+    membership.onEnd = (error) => worker.#failed(error)
+    worker.#changed({ gained: membership.held, lost: [], isReset: false })
+    return worker
+  }
+
+  get places(): readonly Place[] {
+    return this.#active
+  }
+
+  /** The stream that reads the places. */
+  set stream(stream: RecordStream) {
+    this.#stream = stream
+    if (this.isChanged()) stream.changed()
+  }
+
+  endOf(): Promise<number> {
+    return Promise.resolve(Number.POSITIVE_INFINITY)
+  }
+
+  cursor(): string {
+    const { memberId, memberEpoch } = this.#membership
+    return JSON.stringify({ memberId, memberEpoch })
+  }
+
+  isChanged(): boolean {
+    return this.#failure !== undefined || this.#told.length > 0
+  }
+
+  change(): PlaceChange {
+    if (this.#failure !== undefined) throw this.#failure.error
+    this.#active = [...this.#places.values()]
+    const change = { added: this.#added, removed: this.#removed, told: this.#told }
+    this.#added = []
+    this.#removed = []
+    this.#told = []
+    return change
+  }
+
+  leave(): Promise<void> {
+    return this.#membership.leave()
+  }
+
+  #changed({ gained, lost, isReset }: MembershipChange): void {
+    if (isReset) this.#tellReset(gained)
+    else if (lost.length > 0) this.#tell('revoked', lost.map(placeOf))
+    for (const partition of lost) this.#remove(partition)
+    if (gained.length > 0 || this.#stream === undefined || isReset) {
+      const { memberId, memberEpoch } = this.#membership
+      const partitions = gained.map((each) => ({ ...placeOf(each), offset: each.offset }))
+      this.#tell('assigned', { memberId, memberEpoch, partitions })
+    }
+    for (const partition of gained) this.#add(partition)
+    this.#stream?.changed()
+  }
+
+  /** Where the member stood and where it goes on, of partitions where that is not the same. */
+  #tellReset(gained: readonly AssignedPartition[]): void {
+    const moves = gained.flatMap(({ topic, partition, offset }) => {
+      const from = this.#places.get(keyOf({ topic, partition }))?.nextOffset
+      return from === undefined || from === offset ? [] : [{ topic, partition, from, to: offset }]
+    })
+    this.#tell('reset', moves)
+  }
+
+  #failed(error: unknown): void {
+    this.#failure = { error }
+    this.#stream?.changed()
+  }
+
+  #tell(name: WorkerNote, document: unknown): void {
+    this.#told.push(noteBytes(this.#options.type, name, document))
+  }
+
+  #remove(partition: AssignedPartition): void {
+    const key = keyOf(partition)
+    const place = this.#places.get(key)
+    if (place === undefined) return
+    this.#places.delete(key)
+    if (this.#added.includes(place)) this.#added = this.#added.filter((each) => each !== place)
+    else this.#removed.push(place)
+  }
+
+  #add({ topic, topicId, partition: number, offset }: AssignedPartition): void {
+    const { context, type, as, groupId, surroundings } = this.#options
+    const partition = servedPartition(context, topic, number)
+    if (partition === undefined || partition.topicId !== topicId) return
+    const { memberId, memberEpoch } = this.#membership
+    const place = new Place({
+      ...surroundings,
+      partition,
+      from: offset ?? partition.logStartOffset,
+      until: Number.POSITIVE_INFINITY,
+      end: Number.POSITIVE_INFINITY,
+      rendering: workerRendering(type, as, partition, { groupId, memberId, memberEpoch }),
+    })
+    this.#places.set(keyOf({ topic, partition: number }), place)
+    this.#added.push(place)
+  }
+}
+
+function placeOf({ topic, partition }: { readonly topic: string; readonly partition: number }) {
+  return { topic, partition }
+}
+
+function keyOf({
+  topic,
+  partition,
+}: {
+  readonly topic: string
+  readonly partition: number
+}): string {
+  return `${topic}/${partition}`
+}

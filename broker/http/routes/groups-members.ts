@@ -1,0 +1,63 @@
+/** Being a member of a group over HTTP: join, heartbeat, leave. */
+
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { ROUTES } from '../../../client/api/routes.ts'
+import type { HeartbeatReply } from '../../../client/api/schemas/groups.ts'
+import type { BrokerContext } from '../../context.ts'
+import type { MemberReply } from '../../groups/group-event.ts'
+import { addRoute } from '../add-route.ts'
+import { assignmentOf, ownedOf } from '../groups/assignment.ts'
+import { memberDetails, startAt } from '../groups/joining.ts'
+
+export function registerGroupMembers(app: FastifyInstance, context: BrokerContext): void {
+  addRoute(app, context, ROUTES.joinGroup, {
+    handle: async ({ params: { group }, body, request }) => {
+      const details = memberDetails(body, request)
+      const joined = await context.groups.run(group, {
+        kind: 'join',
+        memberId: body.memberId ?? randomUUID(),
+        ...(body.instanceId === undefined ? {} : { instanceId: body.instanceId }),
+        details,
+        ...(await startAt(context, group, body)),
+      })
+      const document = {
+        ...(await memberDocument(context, group, joined)),
+        sessionTimeoutMs: body.sessionTimeoutMs ?? context.settings.groupSessionMs,
+      }
+      const path = `/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(joined.memberId)}`
+      return { status: 201, headers: { location: path }, document }
+    },
+  })
+  addRoute(app, context, ROUTES.heartbeat, {
+    handle: async ({ params: { group, memberId }, body: { memberEpoch, owned } }) => {
+      const reply = await context.groups.run(group, {
+        kind: 'heartbeat',
+        memberId,
+        memberEpoch,
+        owned: owned === undefined ? null : ownedOf(context, owned),
+      })
+      return { document: await memberDocument(context, group, reply) }
+    },
+  })
+  addRoute(app, context, ROUTES.leaveGroup, {
+    handle: async ({ params: { group, memberId }, query }) => {
+      const isTemporary = query.temporary === true
+      await context.groups.run(group, { kind: 'leave', memberId, isTemporary })
+      return { status: 204 }
+    },
+  })
+}
+
+async function memberDocument(
+  context: BrokerContext,
+  group: string,
+  { memberId, memberEpoch, heartbeatIntervalMs, assignment }: MemberReply,
+): Promise<HeartbeatReply> {
+  return {
+    memberId,
+    memberEpoch,
+    heartbeatIntervalMs,
+    assignment: await assignmentOf(context, group, assignment),
+  }
+}

@@ -1,0 +1,42 @@
+/** A worker by polling: one request at a time, nothing to keep open (`groups/poll.ts`). */
+
+import type { FastifyInstance } from 'fastify'
+import { JSON_TYPE } from '../../../client/api/media-types.ts'
+import { ROUTES } from '../../../client/api/routes.ts'
+import { PAGE_LIMIT_DEFAULT } from '../../../client/api/schemas/records.ts'
+import type { BrokerContext } from '../../context.ts'
+import { addRoute } from '../add-route.ts'
+import { poll, pollTokenOf } from '../groups/poll.ts'
+import { HeldBytes } from '../limits/byte-budget.ts'
+import { RawReply } from '../records/raw-reply.ts'
+import { untilGone } from '../records/until-gone.ts'
+
+export function registerGroupPoll(app: FastifyInstance, context: BrokerContext): void {
+  addRoute(app, context, ROUTES.poll, {
+    handle: async ({ params, body, reply }) => {
+      const { group: groupId, memberId } = params
+      const request = {
+        groupId,
+        memberId,
+        after: pollTokenOf(body.after, 'after', memberId),
+        commit: pollTokenOf(body.commit, 'commit', memberId),
+        limit: body.limit ?? PAGE_LIMIT_DEFAULT,
+        waitMs: body.waitMs ?? 0,
+      }
+      const held = new HeldBytes(app.face.queuedBytes)
+      try {
+        const payload = await untilGone(reply.raw, app.face.closing, (signal) =>
+          poll(request, { context, signal, hold: (bytes) => held.resize(bytes) }),
+        )
+        held.resize(payload.length)
+        const headers = { 'content-type': JSON_TYPE, 'content-length': payload.length }
+        const { streamStalledMsMax: stalledMsMax } = context.settings
+        const raw = { stalledMsMax, isClosing: app.face.closing.aborted }
+        await new RawReply(reply, 200, headers, raw).endWith([payload])
+      } finally {
+        held.release()
+      }
+      return undefined
+    },
+  })
+}

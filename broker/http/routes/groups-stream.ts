@@ -1,0 +1,68 @@
+/** A worker in one request: a stream whose connection is a member of the group (`groups/worker.ts`). */
+
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance } from 'fastify'
+import { ROUTES } from '../../../client/api/routes.ts'
+import type { BrokerContext } from '../../context.ts'
+import type { JoinEvent } from '../../groups/group-event.ts'
+import { checkTopicName } from '../../topics/topic-name.ts'
+import { addRoute, type Call } from '../add-route.ts'
+import { memberDetails, startAt } from '../groups/joining.ts'
+import { GroupWorker } from '../groups/worker.ts'
+import { workerFormat } from '../groups/worker-format.ts'
+
+export function registerGroupStream(app: FastifyInstance, context: BrokerContext): void {
+  addRoute(app, context, ROUTES.readGroup, {
+    handle: async (call) => {
+      const { params, query, answerType: type, reply } = call
+      const join = await joinOf(context, call)
+      let worker: GroupWorker | undefined
+      try {
+        await app.face.streams.send({
+          manner: {
+            limit: Number.POSITIVE_INFINITY,
+            hasControl: true,
+            format: workerFormat(type),
+            outOfRange: 'earliest',
+          },
+          reply,
+          stalledMsMax: context.settings.groupPollMsMax,
+          begin: async (surroundings) => {
+            worker = await GroupWorker.join({
+              context,
+              groupId: params.group,
+              join,
+              as: query.as ?? 'auto',
+              type,
+              surroundings,
+            })
+            return worker
+          },
+          onStream: (stream) => {
+            if (worker !== undefined) worker.stream = stream
+          },
+        })
+      } finally {
+        await worker?.leave()
+      }
+      return undefined
+    },
+  })
+}
+
+async function joinOf(
+  context: BrokerContext,
+  { params, query, request }: Call<typeof ROUTES.readGroup>,
+): Promise<JoinEvent> {
+  const topics = query.topics?.split(',')
+  for (const topic of topics ?? []) checkTopicName(topic)
+  const subscription = { ...query, topics }
+  const details = memberDetails(subscription, request)
+  return {
+    kind: 'join',
+    memberId: randomUUID(),
+    ...(query.instanceId === undefined ? {} : { instanceId: query.instanceId }),
+    details,
+    ...(await startAt(context, params.group, subscription)),
+  }
+}

@@ -1,0 +1,146 @@
+/** What members of a group are promised over HTTP: one owner for each partition, and progress that stays. */
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import { GroupClient, partitionsOf } from './group-client.ts'
+
+let broker: TestBroker
+let client: GroupClient
+beforeAll(async () => {
+  broker = await startBroker()
+  client = new GroupClient(broker.url)
+})
+afterAll(() => broker.stop())
+
+test('the first member has everything; a second gets its half once the first let go of it', async () => {
+  await client.topic('orders', 4)
+  const first = await client.join('halves', { topics: ['orders'] })
+  expect(partitionsOf(first.assignment)).toBe('orders/0 orders/1 orders/2 orders/3')
+
+  const second = await client.join('halves', { topics: ['orders'] })
+  expect(second.assignment).toEqual([])
+
+  // Told to let go of two, the first has not yet: nobody else has them.
+  const asked = await client.heartbeat('halves', first, first.assignment.map(place))
+  expect(asked.assignment).toHaveLength(2)
+  expect((await client.heartbeat('halves', second, [])).assignment).toEqual([])
+
+  await client.heartbeat('halves', { ...asked }, asked.assignment.map(place))
+  const given = await client.heartbeat('halves', second, [])
+  expect(given.assignment).toHaveLength(2)
+  expect(partitionsOf([...asked.assignment, ...given.assignment])).toBe(
+    'orders/0 orders/1 orders/2 orders/3',
+  )
+})
+
+test('a member that leaves gives its partitions away at once', async () => {
+  await client.topic('tasks', 2)
+  const first = await client.join('leaving', { topics: ['tasks'] })
+  const second = await client.join('leaving', { topics: ['tasks'] })
+  await client.get('DELETE', `/v1/groups/leaving/members/${first.memberId}`)
+  const { assignment } = await client.heartbeat('leaving', second, [])
+  expect(partitionsOf(assignment)).toBe('tasks/0 tasks/1')
+  const gone = await client.ask('POST', `/v1/groups/leaving/members/${first.memberId}/heartbeat`, {
+    memberEpoch: first.memberEpoch,
+  })
+  expect(gone).toMatchObject({ status: 404, document: { code: 'UNKNOWN_MEMBER_ID' } })
+})
+
+test('a member that falls silent loses its partitions after its session', async () => {
+  await client.topic('silence', 1)
+  await client.join('silent', { topics: ['silence'], sessionTimeoutMs: 1_000 })
+  const second = await client.join('silent', { topics: ['silence'] })
+  await expect
+    .poll(async () => (await client.heartbeat('silent', second, [])).assignment.length, {
+      timeout: 20_000,
+      interval: 100,
+    })
+    .toBe(1)
+})
+
+test('partitions that a topic gets, and topics that a pattern finds, are picked up', async () => {
+  await client.topic('log-a', 1)
+  const member = await client.join('growing', { topicPattern: 'log-.*' })
+  expect(partitionsOf(member.assignment)).toBe('log-a/0')
+  await client.get('PATCH', '/v1/topics/log-a', { partitions: 2 })
+  await client.topic('log-b', 1)
+  await client.topic('other', 1)
+  const state = { ...member }
+  await expect
+    .poll(
+      async () => {
+        const reply = await client.heartbeat('growing', state, state.assignment.map(place))
+        Object.assign(state, reply)
+        return partitionsOf(reply.assignment)
+      },
+      { timeout: 20_000, interval: 50 },
+    )
+    .toBe('log-a/0 log-a/1 log-b/0')
+})
+
+test('from=latest is committed with the join: what comes while the worker is away is not skipped', async () => {
+  await client.topic('news', 2, 10)
+  const first = await client.join('fresh', { topics: ['news'], from: 'latest' })
+  expect(first.assignment.map(({ offset }) => offset)).toEqual([5, 5])
+  await client.get('DELETE', `/v1/groups/fresh/members/${first.memberId}`)
+  await client.write('news', 2, 10, 14)
+  const second = await client.join('fresh', { topics: ['news'], from: 'latest' })
+  expect(second.assignment.map(({ offset }) => offset)).toEqual([5, 5])
+  const { records } = await client.poll('fresh', second.memberId)
+  expect(records.map(({ value }) => Number(value)).sort((a, b) => a - b)).toEqual([10, 11, 12, 13])
+})
+
+test('a static member that comes back has its partitions still', async () => {
+  await client.topic('static', 2)
+  const first = await client.join('named', { topics: ['static'], instanceId: 'one' })
+  const twin = await client.ask('POST', '/v1/groups/named/members', {
+    topics: ['static'],
+    instanceId: 'one',
+  })
+  expect(twin).toMatchObject({ status: 409, document: { code: 'UNRELEASED_INSTANCE_ID' } })
+  await client.get('DELETE', `/v1/groups/named/members/${first.memberId}?temporary=true`)
+  const other = await client.join('named', { topics: ['static'], instanceId: 'two' })
+  const back = await client.join('named', { topics: ['static'], instanceId: 'one' })
+  expect(back.assignment.length + other.assignment.length).toBeLessThanOrEqual(2)
+  expect(back.assignment.length).toBeGreaterThanOrEqual(1)
+})
+
+test.each([
+  ['neither topics nor pattern', {}, 400, 'INVALID_REQUEST'],
+  ['both', { topics: ['a'], topicPattern: 'a' }, 400, 'INVALID_REQUEST'],
+  ['a pattern that is none', { topicPattern: '(' }, 400, 'INVALID_REGULAR_EXPRESSION'],
+  ['a look-behind', { topicPattern: '(?<=a)b' }, 400, 'INVALID_REGULAR_EXPRESSION'],
+  ['an assignor nobody knows', { topics: ['a'], assignor: 'x' }, 400, 'UNSUPPORTED_ASSIGNOR'],
+  ['too short a session', { topics: ['a'], sessionTimeoutMs: 1 }, 400, 'INVALID_SESSION_TIMEOUT'],
+  ['no topic name', { topics: ['../x'] }, 400, 'INVALID_TOPIC_EXCEPTION'],
+  ['no topics', { topics: [] }, 400, 'INVALID_REQUEST'],
+  ['an unknown field', { topics: ['a'], colour: 'red' }, 400, 'INVALID_REQUEST'],
+  ['no position', { topics: ['a'], from: 'yesterday' }, 400, 'INVALID_REQUEST'],
+])('a join with %s is refused, and begins no group', async (_what, body, status, code) => {
+  const answer = await client.ask('POST', '/v1/groups/refused/members', body)
+  expect(answer).toMatchObject({ status, document: { code } })
+  expect((await client.ask('GET', '/v1/groups/refused')).status).toBe(404)
+})
+
+test.each([['%00'], ['a%0Ab'], ['%1b%5b31m'], ['x'.repeat(250)]])(
+  'the group id %s is refused',
+  async (group) => {
+    const answer = await client.ask('POST', `/v1/groups/${group}/members`, { topics: ['a'] })
+    expect(answer.status).toBe(400)
+    expect(answer.document.code).toMatch(/INVALID_GROUP_ID|INVALID_REQUEST/)
+  },
+)
+
+test('group names of any characters work, percent-encoded', async () => {
+  await client.topic('strange', 1)
+  const group = encodeURIComponent('Straße / 100% «ok»')
+  const { memberId } = await client.join(group, { topics: ['strange'] })
+  expect(await client.get('GET', `/v1/groups/${group}`)).toMatchObject({
+    groupId: 'Straße / 100% «ok»',
+    members: [{ memberId }],
+  })
+})
+
+function place({ topic, partition }: { topic: string; partition: number }) {
+  return { topic, partition }
+}
