@@ -7,6 +7,7 @@
 import type { SpoolError } from '../api/errors.ts'
 import type { BatchFate } from '../transport.ts'
 import type { Delivery } from './delivery.ts'
+import { Fifo } from './fifo.ts'
 import { NOWHERE, type ProducerBatch } from './producer-batch.ts'
 
 interface RoomWish {
@@ -23,7 +24,7 @@ export class Ledger {
   readonly #bytesMax: number
   readonly #onDelivery: ((delivery: Delivery) => void) | undefined
   #heldBytes = 0
-  readonly #roomWishes: RoomWish[] = []
+  readonly #roomWishes = new Fifo<RoomWish>()
   /** Things begun between two calls of `flush` are of one generation; how many of each are not told. */
   readonly #owed = new Map<number, number>()
   #generation = 0
@@ -53,6 +54,7 @@ export class Ledger {
     const wish: RoomWish = { run, isGone: false }
     this.#roomWishes.push(wish)
     return () => {
+      if (wish.isGone) return
       wish.isGone = true
       this.#giveRoom()
     }
@@ -140,11 +142,12 @@ export class Ledger {
   }
 
   #giveRoom(): void {
-    while (this.#roomWishes.length > 0) {
-      const wish = this.#roomWishes[0] as RoomWish
+    for (let wish = this.#roomWishes.first; wish !== undefined; wish = this.#roomWishes.first) {
       if (!wish.isGone && this.#heldBytes >= this.#bytesMax) return
       this.#roomWishes.shift()
-      if (!wish.isGone) wish.run()
+      if (wish.isGone) continue
+      wish.isGone = true
+      wish.run()
     }
   }
 

@@ -6,6 +6,7 @@
 import { SpoolError } from '../api/errors.ts'
 import type { ClientContext } from '../client-context.ts'
 import { requireWellFormed } from '../serdes/text.ts'
+import { AbortListeners } from './abort-listeners.ts'
 import type { Sent } from './delivery.ts'
 import { encodeFailure } from './encode-failure.ts'
 import { Ledger } from './ledger.ts'
@@ -22,6 +23,7 @@ import { Sender } from './sender.ts'
 import type { SendingContext } from './sending-context.ts'
 import type { SentRecords } from './sent-records.ts'
 import { heldRecord, TopicQueue } from './topic-queue.ts'
+import { WaitingRoom } from './waiting-room.ts'
 
 export interface SendOptions {
   /**
@@ -58,7 +60,9 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
   }
   #turnBytes = 0
   #closed: Promise<void> | undefined
-  /** Ends what waits for something, once the producer gives up. */
+  readonly #aborts = new AbortListeners()
+  readonly #waitingRoom: WaitingRoom
+  /** Ends `sendMany`, once the producer gives up. */
   readonly #givenUp = new AbortController()
 
   /** @internal Made by `client.producer`. */
@@ -71,6 +75,7 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     this.#client = client
     this.#settings = settings
     this.#context = { transport, metadata, settings, random, ledger, sender }
+    this.#waitingRoom = new WaitingRoom(this.#context, this.#aborts, () => this.#exhausted())
     this.#topic = settings.topic === undefined ? undefined : this.#topicNamed(settings.topic)
     sender.onTick(() => {
       this.#turnBytes = 0
@@ -98,12 +103,15 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
       this.#checkOpen()
       const topic = this.#topicOf(record)
       const parts = this.#partsOf(record)
-      if (this.#context.ledger.isFull) this.#sendLater(topic, parts, owner, signal)
-      else topic.put(parts, owner, undefined)
+      if (!this.#context.ledger.isFull) topic.put(parts, owner, undefined)
+      else {
+        const record = heldRecord(parts, owner, undefined, this.#context)
+        this.#waitingRoom.enter(record, topic, owner, signal)
+      }
     } catch (error) {
       owner.failed(error)
     }
-    return signal === undefined ? owner.promise : withSignal(owner.promise, signal)
+    return signal === undefined ? owner.promise : this.#aborts.race(owner.promise, signal)
   }
 
   /**
@@ -129,7 +137,7 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
         return owner.end()
       },
     )
-    return signal === undefined ? sending : withSignal(sending, signal)
+    return signal === undefined ? sending : this.#aborts.race(sending, signal)
   }
 
   /**
@@ -167,7 +175,7 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     signal?.throwIfAborted()
     const { ledger, sender } = this.#context
     const settled = sender.flushing(ledger.settled())
-    await (signal === undefined ? settled : withSignal(settled, signal))
+    await (signal === undefined ? settled : this.#aborts.race(settled, signal))
     this.#throwUnheard()
   }
 
@@ -194,6 +202,7 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     clearTimeout(timer)
     const reason = closedError('the producer was closed before this was acknowledged')
     this.#givenUp.abort(reason)
+    this.#waitingRoom.abandon(reason)
     for (const topic of this.#topics.values()) topic.abandon(reason)
     sender.abandon(reason)
     this.#client.forget(this)
@@ -273,35 +282,6 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     return parts
   }
 
-  #sendLater(
-    topic: TopicQueue,
-    parts: RecordParts,
-    owner: OneSent,
-    signal: AbortSignal | undefined,
-  ): void {
-    const { ledger, settings } = this.#context
-    const record = heldRecord(parts, owner, undefined, this.#context)
-    ledger.begin(record.generation)
-    const leave = (error?: unknown) => {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', stop)
-      this.#givenUp.signal.removeEventListener('abort', giveUp)
-      if (error === undefined) topic.putHeld(record)
-      else owner.failed(error)
-      ledger.end(record.generation)
-    }
-    const takeBack = ledger.whenRoom(() => leave())
-    const failWith = (error: unknown) => {
-      takeBack()
-      leave(error)
-    }
-    const timer = setTimeout(() => failWith(this.#exhausted()), settings.deliveryTimeoutMs)
-    const stop = () => failWith(signal?.reason)
-    const giveUp = () => failWith(this.#givenUp.signal.reason)
-    signal?.addEventListener('abort', stop, { once: true })
-    this.#givenUp.signal.addEventListener('abort', giveUp, { once: true })
-  }
-
   #topicOf({ topic }: RecordToSend<K, V>): TopicQueue {
     if (topic !== undefined) return this.#topics.get(topic) ?? this.#topicNamed(topic)
     if (this.#topic !== undefined) return this.#topic
@@ -339,13 +319,4 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
 
 function closedError(detail: string): SpoolError {
   return new SpoolError('CLIENT_CLOSED', detail, { outcome: 'refused' })
-}
-
-/** The promise, or the signal's reason if that comes first. */
-function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal.reason)
-    signal.addEventListener('abort', stop, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop))
-  })
 }

@@ -13,6 +13,7 @@ import { SpoolError } from '../api/errors.ts'
 import type { TopicMetadata } from '../metadata.ts'
 import { isWorthRetrying } from '../retry.ts'
 import { encodeText } from '../serdes/text.ts'
+import { Fifo } from './fifo.ts'
 import { asSpoolError, isAboutTopic } from './line-answer.ts'
 import { PartitionQueue, type QueueTopic } from './partition-queue.ts'
 import type { ProducerBatch, RecordOwner } from './producer-batch.ts'
@@ -38,7 +39,7 @@ export class TopicQueue implements QueueTopic {
   /** While undefined, or while records are held, everything that comes is held behind them. */
   #metadata: TopicMetadata | undefined
   #queues: (PartitionQueue | undefined)[] = []
-  #held: HeldRecord[] = []
+  readonly #held = new Fifo<HeldRecord>()
   #isServingHeld = false
   #isRefreshing = false
   readonly #wakeUp = new WakeUp(() => this.#expireHeld())
@@ -104,7 +105,7 @@ export class TopicQueue implements QueueTopic {
 
   /** Gives up what is held. */
   abandon(reason: SpoolError): void {
-    this.#failHeld(this.#held.splice(0), refused(reason))
+    this.#failHeld(this.#takeHeld(), refused(reason))
     this.#wakeUp.cancel()
   }
 
@@ -147,13 +148,14 @@ export class TopicQueue implements QueueTopic {
     while (this.#held.length > 0) {
       try {
         const topic = await this.#ask()
-        const held = this.#held
-        this.#held = []
-        for (const record of held) this.#release(record, topic)
+        // One leaves only once it has its place: what gets room by that comes behind all that are held.
+        for (let record = this.#held.first; record !== undefined; record = this.#held.first) {
+          this.#release(record, topic)
+        }
       } catch (thrown) {
         const error = asSpoolError(thrown)
         if (isWorthRetrying(error)) continue
-        this.#failHeld(this.#held.splice(0), refused(error))
+        this.#failHeld(this.#takeHeld(), refused(error))
       }
     }
     this.#isServingHeld = false
@@ -199,11 +201,14 @@ export class TopicQueue implements QueueTopic {
     try {
       if (record.parts.partition !== undefined) this.#checkPartition(record.parts.partition, topic)
       this.#placeHeld(record)
-      ledger.release(record.bytes)
-      ledger.end(record.generation)
     } catch (error) {
+      this.#held.shift()
       this.#failHeld([record], refused(asSpoolError(error)))
+      return
     }
+    this.#held.shift()
+    ledger.release(record.bytes)
+    ledger.end(record.generation)
   }
 
   #placeHeld({ parts, owner, tag, generation }: HeldRecord): void {
@@ -213,13 +218,23 @@ export class TopicQueue implements QueueTopic {
 
   #expireHeld(): void {
     const nowMs = performance.now()
-    const left = this.#held.findIndex(({ deadlineMs }) => deadlineMs > nowMs)
-    const late = this.#held.splice(0, left < 0 ? this.#held.length : left)
+    const late = this.#takeHeld(({ deadlineMs }) => deadlineMs <= nowMs)
     const { deliveryTimeoutMs } = this.#context.settings
     const detail = `nothing could be learnt of topic ${this.name} within ${deliveryTimeoutMs} ms; the record was not sent`
     this.#failHeld(late, new SpoolError('REQUEST_TIMED_OUT', detail, { outcome: 'refused' }))
-    const next = this.#held[0]
+    const next = this.#held.first
     if (next !== undefined) this.#wakeUp.at(next.deadlineMs)
+  }
+
+  /** From the front, while `isTaken` says so. */
+  #takeHeld(isTaken: (record: HeldRecord) => boolean = () => true): HeldRecord[] {
+    const taken: HeldRecord[] = []
+    for (let record = this.#held.first; record !== undefined; record = this.#held.first) {
+      if (!isTaken(record)) break
+      taken.push(record)
+      this.#held.shift()
+    }
+    return taken
   }
 
   #failHeld(records: readonly HeldRecord[], error: SpoolError): void {
