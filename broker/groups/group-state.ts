@@ -2,9 +2,9 @@
  * All that is durably known of one group, as the sum of its records: a table by record key, and `apply`
  * is the only way it changes. So a replay of the log after a restart gives the very state there was.
  *
- * Which member holds a partition is kept as an index over the members' current assignments. It follows
- * the records in any order, because compaction takes older ones away: the last record of each member
- * decides, and `rebuildOwners` after a load makes it exact.
+ * Which member holds a partition is kept as an index over the members' current assignments. In a log that
+ * compaction has been at, a record with which one member let go may be gone while the next owner's is there:
+ * the last record of each member decides, so `settleAfterLoad` makes the index anew.
  *
  * Owns no deadlines (`group-timers.ts`) and no decisions.
  */
@@ -175,7 +175,16 @@ export class GroupState {
     return records
   }
 
-  rebuildOwners(): void {
+  /**
+   * After a load. Assignments of nobody, which no log of ours holds, are dropped: they would keep partitions
+   * from everybody.
+   */
+  settleAfterLoad(): void {
+    for (const assignments of [this.#currents, this.#targets]) {
+      for (const memberId of assignments.keys()) {
+        if (!this.members.has(memberId)) assignments.delete(memberId)
+      }
+    }
     this.#owners.clear()
     for (const [memberId, { current }] of this.#currents) this.#own(memberId, current)
   }
@@ -206,7 +215,7 @@ export class GroupState {
 
   #applyCurrent({ memberId, value }: CurrentAssignmentRecord): void {
     const before = this.#currents.get(memberId)?.current
-    if (before !== undefined) this.#disown(memberId, before)
+    if (before !== undefined) this.#disown(before)
     if (value === null) {
       this.#currents.delete(memberId)
       return
@@ -232,13 +241,12 @@ export class GroupState {
     }
   }
 
-  #disown(memberId: string, { assigned, revoking }: MemberCurrent): void {
+  #disown({ assigned, revoking }: MemberCurrent): void {
     for (const held of [assigned, revoking]) {
       for (const [topicId, partition] of eachPartition(held)) {
         const owners = this.#owners.get(topicId)
-        if (owners?.get(partition) !== memberId) continue
-        owners.delete(partition)
-        if (owners.size === 0) this.#owners.delete(topicId)
+        owners?.delete(partition)
+        if (owners?.size === 0) this.#owners.delete(topicId)
       }
     }
   }

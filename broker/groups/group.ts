@@ -100,7 +100,7 @@ export class Group implements GroupMachine {
   }
 
   loaded({ monotonicMs }: GroupMoment): void {
-    this.#state.rebuildOwners()
+    this.#state.settleAfterLoad()
     const { sessionTimeoutMs } = this.#options.limits
     for (const [memberId, metadata] of this.#state.members) {
       const session = monotonicMs + (metadata.sessionTimeoutMs ?? sessionTimeoutMs)
@@ -112,8 +112,12 @@ export class Group implements GroupMachine {
   }
 
   membersToWake(): readonly string[] {
-    const isNews = (memberId: string) =>
-      reconcile(this.#state, memberId, null) !== this.#state.current(memberId)
+    const isNews = (memberId: string) => {
+      const current = this.#state.current(memberId)
+      // Its heartbeat will tell it to join again.
+      if (current.state === 'unknown') return true
+      return reconcile(this.#state, memberId, null) !== current
+    }
     return [...this.#state.members.keys()].filter(isNews).sort()
   }
 

@@ -371,6 +371,7 @@ describe('a log that other software wrote', () => {
           : record,
     )
     loaded(rig, records)
+    expect(rig.group.membersToWake()).toEqual(['a'])
     expect(refusalOf(rig, beat('a', 1, [0], rig)).code).toBe('FENCED_MEMBER_EPOCH')
     expect(rig.do(join('a')).reply).toMatchObject({ assignment: [{ partitions: [0, 1] }] })
   })
@@ -403,6 +404,15 @@ describe('a log that other software wrote', () => {
     expect(rig.do({ kind: 'expireOffsets' }).reply.forgottenOffsets).toBe(1)
   })
 
+  test('assignments of a member that is not there keep nothing from the others', () => {
+    const rig = rigWith(2)
+    const records = member(rig).filter(({ kind }) => kind !== 'memberMetadata')
+    loaded(rig, records)
+    expect(rig.group.ownerOf(topicId(rig), 0)).toBeUndefined()
+    expect(rig.do(join('b')).reply.assignment).toMatchObject([{ partitions: [0, 1] }])
+    expect(rig.do(join('a')).reply.assignment).toEqual([])
+  })
+
   test('which member holds a partition follows from the last record of each, in any order', () => {
     const rig = rigWith(1)
     const current = (memberId: string, partitions: readonly number[]): GroupRecord => ({
@@ -417,8 +427,10 @@ describe('a log that other software wrote', () => {
         partitionsPendingRevocation: [],
       },
     })
+    const [metadata] = member(rig).filter(({ kind }) => kind === 'memberMetadata')
+    const known = ['a', 'b'].map((memberId) => ({ ...metadata!, memberId }) as GroupRecord)
     // Compaction took the record away with which a let go before b got it.
-    loaded(rig, [current('a', [0]), current('b', [0]), current('a', [])])
+    loaded(rig, [...known, current('a', [0]), current('b', [0]), current('a', [])])
     expect(rig.group.ownerOf(topicId(rig), 0)).toBe('b')
   })
 
