@@ -22,6 +22,8 @@ export interface DraftOptions {
   readonly moment: GroupMoment
   readonly limits: GroupLimits
   readonly patterns: TopicPatterns
+  /** The version of the topics that the target was last held against; `undefined` after a load. */
+  readonly seenTopicsVersion: number | undefined
 }
 
 export class GroupDraft {
@@ -29,15 +31,24 @@ export class GroupDraft {
   readonly moment: GroupMoment
   readonly limits: GroupLimits
   readonly patterns: TopicPatterns
+  readonly #seenTopicsVersion: number | undefined
   readonly records: GroupRecord[] = []
   readonly timers: TimerChange[] = []
   readonly #before: { readonly record: GroupRecord; readonly timestampMs: number }[] = []
 
-  constructor({ state, moment, limits, patterns }: DraftOptions) {
+  constructor({ state, moment, limits, patterns, seenTopicsVersion }: DraftOptions) {
     this.state = state
     this.moment = moment
     this.limits = limits
     this.patterns = patterns
+    this.#seenTopicsVersion = seenTopicsVersion
+  }
+
+  /** Whether the target may be of other topics, or behind the epoch. */
+  get mayBeStale(): boolean {
+    const { state, moment } = this
+    const isBehind = state.targetEpoch < state.groupEpoch
+    return isBehind || moment.topics.version !== this.#seenTopicsVersion
   }
 
   put(record: GroupRecord): void {

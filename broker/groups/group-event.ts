@@ -146,8 +146,9 @@ export interface FetchOffsetsEvent {
 }
 
 /**
- * Topics came, grew or went (or may have: after a load). Harmless when nothing of it concerns the group.
- * Not before the topics are known: a moment without topics takes everybody's partitions away.
+ * Topics came, grew or went (or may have: after a load). Harmless when nothing of it concerns the group. One
+ * that gets lost is made up for by the next heartbeat, which sees another `topics.version`. Not before the
+ * topics are known: a moment without topics takes everybody's partitions away.
  */
 export interface TopicsChangedEvent {
   readonly kind: 'topicsChanged'

@@ -13,7 +13,7 @@ export interface GroupTopic {
 
 /** Only topics that are served: not those being created or deleted, nor the broker's own. */
 export interface GroupTopics {
-  /** Rises with each change of the metadata; 0 where nobody counts. Written beside resolved patterns. */
+  /** Rises with each change of the topics: a heartbeat that sees another one looks again. */
   readonly version: number
   byName(name: string): GroupTopic | undefined
   byId(topicId: string): GroupTopic | undefined

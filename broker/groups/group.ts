@@ -36,6 +36,20 @@ const MOVING_KINDS: ReadonlySet<GroupRecord['kind']> = new Set([
   'currentAssignment',
 ])
 
+/** Events that hold the target against the topics. */
+const LOOKING_KINDS: ReadonlySet<GroupEvent['kind']> = new Set([
+  'join',
+  'heartbeat',
+  'topicsChanged',
+])
+
+/** What a step was decided on. */
+interface Decision {
+  readonly basis: number
+  readonly kind: GroupEvent['kind']
+  readonly topicsVersion: number
+}
+
 const NOTHING: ChangeReply = { fencedMembers: [], forgottenOffsets: 0 }
 
 export class Group implements GroupMachine {
@@ -45,7 +59,9 @@ export class Group implements GroupMachine {
   readonly #timers = new GroupTimers()
   /** Counts accepted steps with records: a step is good only for the state it was decided on. */
   #accepted = 0
-  readonly #decided = new WeakMap<GroupStep, { basis: number; isTick: boolean }>()
+  readonly #decided = new WeakMap<GroupStep, Decision>()
+  /** Topics as they were when the target was last held against them. */
+  #seenTopicsVersion: number | undefined
 
   constructor(options: GroupOptions) {
     this.groupId = options.groupId
@@ -67,13 +83,21 @@ export class Group implements GroupMachine {
 
   handle<E extends GroupEvent>(event: E, moment: GroupMoment): GroupStep<GroupReplies[E['kind']]> {
     const { limits, patterns } = this.#options
-    const draft = new GroupDraft({ state: this.#state, moment, limits, patterns })
+    const seenTopicsVersion = this.#seenTopicsVersion
+    const draft = new GroupDraft({
+      state: this.#state,
+      moment,
+      limits,
+      patterns,
+      seenTopicsVersion,
+    })
     try {
       const reply = this.#decide(draft, event) as GroupReplies[E['kind']]
       const { records, timers } = draft
       const movesPartitions = records.some(({ kind }) => MOVING_KINDS.has(kind))
       const step = { reply, records, timestampMs: moment.wallMs, movesPartitions, timers }
-      this.#decided.set(step, { basis: this.#accepted, isTick: event.kind === 'tick' })
+      const topicsVersion = moment.topics.version
+      this.#decided.set(step, { basis: this.#accepted, kind: event.kind, topicsVersion })
       return step
     } finally {
       draft.undo()
@@ -92,7 +116,8 @@ export class Group implements GroupMachine {
     for (const change of step.timers) {
       if (this.#state.members.has(change.memberId)) this.#timers.set(change)
     }
-    if (decided.isTick) this.#timers.tighten()
+    if (decided.kind === 'tick') this.#timers.tighten()
+    if (LOOKING_KINDS.has(decided.kind)) this.#seenTopicsVersion = decided.topicsVersion
   }
 
   replay(record: GroupRecord, timestampMs: number): void {

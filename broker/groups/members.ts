@@ -64,7 +64,7 @@ export function heartbeat(draft: GroupDraft, event: HeartbeatEvent): MemberReply
   checkMember(state, event)
   checkEpoch(state, event)
   if (details !== undefined) updateDetails(draft, memberId, details)
-  if (state.targetEpoch < state.groupEpoch) rebalanceIfStale(draft)
+  if (draft.mayBeStale) rebalanceIfStale(draft)
   return bringForward(draft, memberId, owned)
 }
 

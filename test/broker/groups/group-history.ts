@@ -26,7 +26,13 @@ export type Move =
   | { readonly do: 'hoard'; readonly who: number }
   | { readonly do: 'leave'; readonly who: number; readonly forAWhile: boolean }
   | { readonly do: 'token' | 'commit'; readonly which: number; readonly offset: number }
-  | { readonly do: 'topic'; readonly which: number; readonly partitions: number }
+  | {
+      readonly do: 'topic'
+      readonly which: number
+      readonly partitions: number
+      /** The group is told; else it must find out by itself. */
+      readonly isTold: boolean
+    }
   | { readonly do: 'drop'; readonly which: number }
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'reset'; readonly offset: number; readonly topic: number }
@@ -105,7 +111,7 @@ export class GroupHistory {
         this.#commitOffset(move.which, move.offset)
         break
       case 'topic':
-        this.#growTopic(TOPICS[move.which]!, move.partitions)
+        this.#growTopic(TOPICS[move.which]!, move.partitions, move.isTold)
         break
       case 'drop':
         this.#dropTopic(TOPICS[move.which]!)
@@ -192,9 +198,11 @@ export class GroupHistory {
     }
   }
 
-  #growTopic(name: string, partitions: number): void {
+  #growTopic(name: string, partitions: number, isTold: boolean): void {
     const now = this.#rig.topics.byName(name)?.partitions ?? 0
-    this.#rig.createTopic(name, Math.max(now, partitions))
+    const grown = Math.max(now, partitions)
+    if (isTold) this.#rig.createTopic(name, grown)
+    else this.#rig.topics = this.#rig.topics.with(name, grown)
   }
 
   #dropTopic(name: string): void {

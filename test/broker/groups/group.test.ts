@@ -280,6 +280,31 @@ describe('refusals name the field, the value and the bounds', () => {
   })
 })
 
+describe('topics that changed while nobody said so', () => {
+  test('are seen by the next heartbeat, once', () => {
+    const rig = rigWith(1, 'a')
+    rig.topics = rig.topics.with('orders', 2)
+    const step = rig.do(beat('a', 1, [0], rig))
+    expect(step.reply).toMatchObject({ memberEpoch: 2, assignment: [{ partitions: [0, 1] }] })
+    expect(rig.do(beat('a', 2, [0, 1], rig)).records).toEqual([])
+  })
+
+  test('are seen again when the step that saw them was dropped', () => {
+    const rig = rigWith(1, 'a')
+    rig.topics = rig.topics.with('orders', 2)
+    rig.group.handle(beat('a', 1, [0], rig), rig.moment)
+    expect(rig.do(beat('a', 1, [0], rig)).reply.memberEpoch).toBe(2)
+  })
+
+  test('are seen after a load', () => {
+    const rig = rigWith(1, 'a')
+    rig.group = rig.replayed()
+    rig.group.loaded(rig.moment)
+    rig.topics = rig.topics.with('orders', 2)
+    expect(rig.do(beat('a', 1, [0], rig)).reply.memberEpoch).toBe(2)
+  })
+})
+
 describe('details of a member', () => {
   test('what a heartbeat leaves out stays; another subscription assigns anew', () => {
     const rig = rigWith(1, 'a')

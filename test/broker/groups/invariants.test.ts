@@ -54,6 +54,7 @@ const move: fc.Arbitrary<Move> = fc.oneof(
       do: fc.constant('topic' as const),
       which: topic,
       partitions: fc.integer({ min: 1, max: 5 }),
+      isTold: fc.boolean(),
     }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('drop' as const), which: topic }) },

@@ -73,20 +73,6 @@ describe(`one group with ${MEMBERS} members and ${PARTITIONS} partitions`, {
     expect(left.records.length).toBeLessThanOrEqual(8)
   })
 
-  test('a heartbeat costs no more than in a small group, give or take', () => {
-    const small = settledGroup(10, 20).rig
-    const beats = (of: GroupRig, members: number) => () => {
-      for (let index = 0; index < 5_000; index++) {
-        const memberId = `member-${index % members}`
-        const { memberEpoch, assignment } = of.group.member(memberId, of.topics)!
-        of.group.handle({ kind: 'heartbeat', memberId, memberEpoch, owned: assignment }, of.moment)
-      }
-    }
-    const ratio = fastestMs(beats(rig, MEMBERS)) / fastestMs(beats(small, 10))
-    // A hundred times the members: what looked at all of them would take a hundred times as long.
-    expect(ratio).toBeLessThan(40)
-  })
-
   test('a reset is one batch that fits a record batch', () => {
     const targets = Array.from({ length: PARTITIONS }, (_, partition) => ({
       topic: 'orders',
@@ -112,6 +98,44 @@ describe(`one group with ${MEMBERS} members and ${PARTITIONS} partitions`, {
   })
 })
 
+/** A group as a load of its log gives it: each member has one partition. */
+function loadedGroup(members: number): GroupRig {
+  const rig = new GroupRig({ membersMax: members })
+  rig.topics = rig.topics.with('orders', members)
+  // Of the same topic, so that the target is not stale.
+  const only = settledGroup(1, members).rig.group.presentRecords()
+  const { topicId } = rig.topics.byName('orders')!
+  for (const record of only) if (!('memberId' in record)) rig.group.replay(record, 0)
+  for (const [partition, memberId] of memberIds(members).entries()) {
+    const held = { topicId, partitions: [partition] }
+    for (const record of only) {
+      if (record.kind === 'memberMetadata') {
+        rig.group.replay({ ...record, memberId }, 0)
+      } else if (record.kind === 'targetMember') {
+        rig.group.replay({ ...record, memberId, value: { topicPartitions: [held] } }, 0)
+      } else if (record.kind === 'currentAssignment') {
+        const assignedPartitions = [{ ...held, assignmentEpochs: [1] }]
+        const value = { ...record.value!, assignedPartitions }
+        rig.group.replay({ ...record, memberId, value }, 0)
+      }
+    }
+  }
+  rig.group.loaded(rig.moment)
+  return rig
+}
+
+test('a heartbeat looks at its own member, not at all of them', { timeout: 120_000 }, () => {
+  const beats = (rig: GroupRig, members: number) => () => {
+    for (let index = 0; index < 5_000; index++) {
+      beat(rig, `member-${index % members}`, [index % members])
+    }
+  }
+  // Forty times as many members: what memory caches do about it is a few times, not forty.
+  const many = fastestMs(beats(loadedGroup(20_000), 20_000))
+  const few = fastestMs(beats(loadedGroup(500), 500))
+  expect(many / few).toBeLessThan(20)
+})
+
 test('1,000 groups of 10 partitions: a commit costs what it costs in 10 groups', () => {
   const groups = (count: number) => Array.from({ length: count }, () => settledGroup(1, 10).rig)
   let round = 0
@@ -135,7 +159,7 @@ test('1,000 groups of 10 partitions: a commit costs what it costs in 10 groups',
   }
   const many = fastestMs(commit(groups(1_000), 1))
   const few = fastestMs(commit(groups(10), 100))
-  expect(many / few).toBeLessThan(10)
+  expect(many / few).toBeLessThan(20)
 })
 
 test('200 members with different subscriptions have shares that differ little', {
