@@ -20,8 +20,8 @@
  * What bounds it: requests of a dead process may arrive for as long as connections live, minutes, and the
  * broker remembers a producer for `producer.id.expiration.ms`, a day, unless more producers than
  * `producer.ids.per.partition.max` write to a partition. Whoever goes on after that still repeats nothing,
- * since it looks in the log. But the log must still have what would tell: retention, trimming or compaction
- * may have removed it, which is said.
+ * since it looks in the log. But the log must still have what would tell: where retention or trimming has
+ * removed it, that is said; where compaction has, only the broker's memory of the producer is left.
  */
 
 import type { Client, TopicDescription } from '../../client/index.ts'
