@@ -15,7 +15,8 @@ export interface GroupPlaceFigures {
   readonly topic: string
   readonly partition: number
   readonly lagRecords: number
-  readonly lagSeconds: number
+  /** `null` where the next record can not be read. */
+  readonly lagSeconds: number | null
 }
 
 export interface GroupFigures {
@@ -58,7 +59,11 @@ function addLagGauges(registry: Registry, figures: GroupFigures): void {
     })
     return looking
   }
-  const lagGauge = (name: string, help: string, lagOf: (place: GroupPlaceFigures) => number) =>
+  const lagGauge = (
+    name: string,
+    help: string,
+    lagOf: (place: GroupPlaceFigures) => number | null,
+  ) =>
     new Gauge({
       name,
       help,
@@ -69,7 +74,8 @@ function addLagGauges(registry: Registry, figures: GroupFigures): void {
         this.reset()
         for (const place of places) {
           const { group, topic, partition } = place
-          this.set({ group, topic, partition: String(partition) }, lagOf(place))
+          const lag = lagOf(place)
+          if (lag !== null) this.set({ group, topic, partition: String(partition) }, lag)
         }
       },
     })

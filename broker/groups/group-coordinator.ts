@@ -24,12 +24,17 @@ import type { GroupMachine } from './group-machine.ts'
 import { GroupShard, unknownGroup } from './group-shard.ts'
 import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import { LagReader } from './lag.ts'
+import { MemberWakes } from './member-wakes.ts'
 import { TopicsView } from './topics-view.ts'
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
 
 /** How often offsets are looked at for being too old: Kafka's `offsets.retention.check.interval.ms`. */
 const EXPIRY_CHECK_MS = 10 * 60_000
+/** When not every group could be told that topics changed, they are told again. */
+const TELL_AGAIN_MS = 1_000
+/** Groups that something happens to in one go; others have their turn before the next. */
+const GROUPS_AT_ONCE = 100
 
 export interface CoordinatorOptions {
   readonly limits: GroupLimits
@@ -52,11 +57,12 @@ export class GroupCoordinator {
   readonly #options: CoordinatorOptions
   readonly #deadlines: Deadlines
   readonly #topics: TopicsView
-  readonly #listeners = new Map<string, Set<() => void>>()
+  readonly #wakes: MemberWakes
   #shards: readonly GroupShard[] = []
   #creating: Promise<void> | undefined
   #topicsChange: Promise<void> = Promise.resolve()
   #isTopicsChangeDue = false
+  #tellAgain: Timer | undefined
   #expiry: Timer | undefined
   #isClosed = false
 
@@ -64,12 +70,13 @@ export class GroupCoordinator {
     this.#options = options
     this.#deadlines = new Deadlines(options.clock)
     this.#topics = new TopicsView(options.image)
+    this.#wakes = new MemberWakes((groupId) => this.#loadedGroup(groupId)?.membersToWake() ?? [])
     this.lags = new LagReader({ maxDecompressedBytes: options.decompressedBytesMax })
   }
 
   /** Begins to load the groups there are: once, when the logs are there. */
   open(): void {
-    if (this.#options.image().activeTopic(OFFSETS_TOPIC) === undefined) return
+    if (this.#isClosed || this.#options.image().activeTopic(OFFSETS_TOPIC) === undefined) return
     this.#shards = this.#options.partitions().map((partition) => this.#shard(partition))
     this.topicsChanged()
     this.#expireLater()
@@ -103,14 +110,16 @@ export class GroupCoordinator {
     return await this.#shardOf(groupId).run(groupId, event)
   }
 
-  /** What the group is now, once it is durable. @throws SpoolError GROUP_ID_NOT_FOUND. */
+  /** What the group is now, once that is durable. @throws SpoolError GROUP_ID_NOT_FOUND. */
   async describe(groupId: string): Promise<GroupDescription> {
-    return (await this.#settledGroup(groupId)).describe(this.topics)
+    return await this.#shardOf(groupId).look(groupId, (group) => group.describe(this.topics))
   }
 
   /** What a member has, without a heartbeat. @throws SpoolError GROUP_ID_NOT_FOUND, UNKNOWN_MEMBER_ID. */
   async member(groupId: string, memberId: string): Promise<MemberReply> {
-    const member = (await this.#settledGroup(groupId)).member(memberId, this.topics)
+    const member = await this.#shardOf(groupId).look(groupId, (group) =>
+      group.member(memberId, this.topics),
+    )
     if (member !== undefined) return member
     throw new SpoolError(
       'UNKNOWN_MEMBER_ID',
@@ -118,11 +127,20 @@ export class GroupCoordinator {
     )
   }
 
-  /** All groups, by name. Rejects when those of a partition can not be loaded. */
-  async list(): Promise<readonly GroupMachine[]> {
+  /**
+   * What `look` sees in all groups, by name, told once that is durable. Rejects when those of a partition can
+   * not be loaded.
+   */
+  async list<T>(look: (groups: readonly GroupMachine[]) => T): Promise<T> {
+    for (;;) {
+      const late = this.#shards.find(({ isLoaded }) => !isLoaded)
+      if (late === undefined) break
+      await late.whenLoaded()
+    }
+    const groups = [...this.groups()]
+    const seen = look(groups.sort((a, b) => (a.groupId < b.groupId ? -1 : 1)))
     for (const shard of this.#shards) await shard.settled()
-    const groups = this.#shards.flatMap((shard) => [...shard.groups.values()])
-    return groups.sort((a, b) => (a.groupId < b.groupId ? -1 : 1))
+    return seen
   }
 
   /** Groups of the partitions that are loaded, for counting: not all of it may be durable. */
@@ -130,23 +148,9 @@ export class GroupCoordinator {
     for (const shard of this.#shards) yield* shard.groups.values()
   }
 
-  /** Members of the group, by id, whose next heartbeat brings something new. */
-  membersToWake(groupId: string): readonly string[] {
-    return this.#loadedGroup(groupId)?.membersToWake() ?? []
-  }
-
-  /** Calls `wake` whenever members of the group may have something new to hear; returns the call that ends that. */
-  subscribe(groupId: string, wake: () => void): () => void {
-    const listeners = this.#listeners.get(groupId) ?? new Set()
-    this.#listeners.set(groupId, listeners)
-    const own = () => wake()
-    listeners.add(own)
-    return () => {
-      listeners.delete(own)
-      if (listeners.size === 0 && this.#listeners.get(groupId) === listeners) {
-        this.#listeners.delete(groupId)
-      }
-    }
+  /** Calls `wake` when the next heartbeat of the member brings something new; returns the call that ends that. */
+  subscribe(groupId: string, memberId: string, wake: () => void): () => void {
+    return this.#wakes.subscribe(groupId, memberId, wake)
   }
 
   /** Topics came, grew or went: groups look again, once for all changes that come together. */
@@ -169,6 +173,7 @@ export class GroupCoordinator {
   close(): void {
     this.#isClosed = true
     this.#expiry?.cancel()
+    this.#tellAgain?.cancel()
     for (const shard of this.#shards) shard.close()
   }
 
@@ -183,7 +188,8 @@ export class GroupCoordinator {
       deadlines: this.#deadlines,
       topics: () => this.topics,
       checkRoom: () => this.#checkRoom(),
-      moved: (groupId) => this.#moved(groupId),
+      moved: (groupId) => this.#wakes.moved(groupId),
+      reloaded: () => this.#topicsChangedLater(),
     })
   }
 
@@ -199,22 +205,10 @@ export class GroupCoordinator {
     )
   }
 
-  #moved(groupId: string): void {
-    for (const wake of [...(this.#listeners.get(groupId) ?? [])]) wake()
-  }
-
   #shardOf(groupId: string): GroupShard {
     const count = this.#shards.length
     if (count === 0) throw unknownGroup(groupId)
     return this.#shards[partitionOfGroup(groupId, count)]!
-  }
-
-  async #settledGroup(groupId: string): Promise<GroupMachine> {
-    const shard = this.#shardOf(groupId)
-    await shard.settled()
-    const group = shard.groups.get(groupId)
-    if (group === undefined) throw unknownGroup(groupId)
-    return group
   }
 
   #loadedGroup(groupId: string): GroupMachine | undefined {
@@ -245,25 +239,39 @@ export class GroupCoordinator {
     try {
       await this.#each({ kind: 'topicsChanged' })
     } catch (error) {
+      if (this.#isClosed) return
       this.#options.logger.warn({ error }, 'not every group could be told that topics changed')
+      this.#topicsChangedLater()
     }
   }
 
-  /** Lets the event happen to every group. Rejects with the first failure, after all were tried. */
+  #topicsChangedLater(): void {
+    if (this.#isClosed) return
+    this.#tellAgain?.cancel()
+    this.#tellAgain = this.#options.clock.after(TELL_AGAIN_MS, () => this.topicsChanged())
+  }
+
+  /**
+   * Lets the event happen to every group. Rejects with the first failure, after all were tried. Groups whose
+   * disk failed are left out, except where that would be forgotten: a topic's commits.
+   */
   async #each(event: TopicsChangedEvent | DeleteTopicEvent | ExpireOffsetsEvent): Promise<void> {
-    await this.whenLoaded()
-    const runs: Promise<unknown>[] = []
+    const failures: unknown[] = []
     for (const shard of this.#shards) {
-      await shard.whenLoaded()
-      for (const groupId of [...shard.groups.keys()]) runs.push(shard.run(groupId, event))
-    }
-    const results = await Promise.allSettled(runs)
-    for (const result of results) {
-      // A group that is gone meanwhile has nothing to forget.
-      if (result.status === 'rejected' && result.reason?.code !== 'GROUP_ID_NOT_FOUND') {
-        throw result.reason
+      if (!shard.isServed && event.kind !== 'deleteTopic') continue
+      await shard.whenLoaded().catch((error) => failures.push(error))
+      if (!shard.isLoaded) continue
+      const groupIds = [...shard.groups.keys()]
+      for (let at = 0; at < groupIds.length; at += GROUPS_AT_ONCE) {
+        const runs = groupIds.slice(at, at + GROUPS_AT_ONCE).map((id) => shard.run(id, event))
+        for (const result of await Promise.allSettled(runs)) {
+          if (result.status === 'rejected') failures.push(result.reason)
+        }
       }
     }
+    // A group that is gone meanwhile has nothing to forget.
+    const serious = failures.filter((error) => !isUnknownGroup(error))
+    if (serious.length > 0) throw serious[0]
   }
 
   #expireLater(): void {
@@ -277,6 +285,10 @@ export class GroupCoordinator {
         .finally(() => this.#expireLater())
     })
   }
+}
+
+function isUnknownGroup(error: unknown): boolean {
+  return error instanceof SpoolError && error.code === 'GROUP_ID_NOT_FOUND'
 }
 
 /** Kafka's rule: the absolute of the group id's Java `String.hashCode` (0 for the one that has none), modulo the partitions. */

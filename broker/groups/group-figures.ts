@@ -13,8 +13,9 @@ export function groupFigures(context: BrokerContext): GroupFigures {
       const places: GroupPlaceFigures[] = []
       let all = 0
       for (const group of groups().sort((a, b) => (a.groupId < b.groupId ? -1 : 1))) {
+        all += group.offsetCount
+        if (places.length >= max) continue
         const { offsets } = group.describe(context.groups.topics)
-        all += offsets.length
         for (const { topic, topicId, partition, offset } of offsets) {
           if (places.length >= max) break
           const served = servedPartition(context, topic, topicId, partition)
@@ -26,7 +27,7 @@ export function groupFigures(context: BrokerContext): GroupFigures {
             topic,
             partition,
             lagRecords: lag.records,
-            lagSeconds: lag.ms / 1_000,
+            lagSeconds: lag.ms === null ? null : lag.ms / 1_000,
           })
         }
       }

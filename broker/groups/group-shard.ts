@@ -5,7 +5,11 @@
  *
  *     event → group.handle → append, at the offset we expect → group.accept → …durable… → answer
  *                   │              │                                             │
- *                   └ refused      └ refused: nothing has happened               └ failed: load again
+ *                   └ refused      ├ refused: nothing has happened               └ failed: load again
+ *                                  └ the log is shorter than we thought: load again, then decide again
+ *
+ * While the groups are read again nothing is decided and nothing told: events wait. No pause lies between
+ * the look at `#isLoaded` and what is decided on it.
  *
  * Owns the groups, their deadlines, and loading. What an event means is `group.ts`.
  */
@@ -38,6 +42,8 @@ export interface ShardOptions {
   checkRoom(): void
   /** Members of the group may have something new to hear. */
   moved(groupId: string): void
+  /** The groups were read again: what they were told and did not write down they do not know. */
+  reloaded(): void
 }
 
 /** Events that may begin a group; all others need one that is there. */
@@ -47,8 +53,11 @@ export class GroupShard {
   readonly #options: ShardOptions
   readonly #groups = new Map<string, GroupMachine>()
   readonly #deadlines = new Map<string, Deadline>()
-  /** Resolves when the groups are what the log says; replaced when they must be read again. */
+  /** True while the groups are what the log says, and what was appended to it since. */
+  #isLoaded = false
+  /** Resolves when they are; replaced when they must be read again. */
   #loaded: Promise<void>
+  #loadAgain: Deadline | undefined
   /** The last batch we appended, once it is durable. */
   #lastAppend: Promise<unknown> = Promise.resolve()
   /** Invariant: where our next batch goes; somebody took batches back if the log says otherwise. */
@@ -58,7 +67,7 @@ export class GroupShard {
   constructor(options: ShardOptions) {
     this.#options = options
     this.#loaded = this.#load()
-    this.#loaded.catch(() => {})
+    this.#loaded.catch((error) => this.#loadFailed(error))
   }
 
   /** Groups that are there; reads what may not be durable yet, for counting. */
@@ -66,15 +75,41 @@ export class GroupShard {
     return this.#groups
   }
 
+  get isLoaded(): boolean {
+    return this.#isLoaded
+  }
+
+  /** False when the disk failed or the log could not be opened: nothing will happen here until a restart. */
+  get isServed(): boolean {
+    return this.#options.partition.isServed
+  }
+
   /** Resolves once the groups are loaded. @throws SpoolError when they can not be. */
   whenLoaded(): Promise<void> {
     return this.#loaded
   }
 
-  /** Resolves once everything that can be seen in `groups` now is durable. */
+  /** Resolves once everything that can be seen in `groups` now is durable. @throws SpoolError when it never will be. */
   async settled(): Promise<void> {
-    await this.#loaded
-    await this.#lastAppend
+    try {
+      await this.#lastAppend
+    } catch (error) {
+      throw spoolErrorFrom(error)
+    }
+  }
+
+  /**
+   * What `look` sees in a group, told once that is durable.
+   *
+   * @throws SpoolError GROUP_ID_NOT_FOUND, and what `look` throws.
+   */
+  async look<T>(groupId: string, look: (group: GroupMachine) => T): Promise<T> {
+    while (!this.#isLoaded) await this.#loaded
+    const group = this.#groups.get(groupId)
+    if (group === undefined) throw unknownGroup(groupId)
+    const seen = look(group)
+    await this.settled()
+    return seen
   }
 
   /**
@@ -84,23 +119,35 @@ export class GroupShard {
    * (`refused`: nothing has happened; `unknown`: it may have).
    */
   async run<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
-    await this.#loaded
-    this.#checkOpen()
-    const group = this.#groupFor(groupId, event.kind)
-    const step = this.#decide(group, event)
-    const append = step.records.length === 0 ? undefined : this.#append(step)
-    group.accept(step)
-    this.#keep(group)
-    if (append === undefined) await this.#lastAppend
-    else await this.#acknowledged(append)
-    if (step.movesPartitions) this.#options.moved(groupId)
-    return step.reply
+    for (let loads = 0; ; ) {
+      while (!this.#isLoaded) await this.#loaded
+      this.#checkOpen()
+      try {
+        return await this.#happen(groupId, event)
+      } catch (error) {
+        // Decided on what the log had taken back: nothing has happened, and now it is decided on what there is.
+        if (!(error instanceof TakenBack) || ++loads === LOADS_MAX) throw spoolErrorFrom(error)
+      }
+    }
   }
 
   close(): void {
     this.#isClosed = true
     for (const deadline of this.#deadlines.values()) this.#options.deadlines.cancel(deadline)
     this.#deadlines.clear()
+    if (this.#loadAgain !== undefined) this.#options.deadlines.cancel(this.#loadAgain)
+  }
+
+  async #happen<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
+    const group = this.#groupFor(groupId, event.kind)
+    const step = this.#decide(group, event)
+    const append = step.records.length === 0 ? undefined : this.#append(step)
+    group.accept(step)
+    this.#keep(group)
+    if (append === undefined) await this.settled()
+    else await this.#acknowledged(append)
+    if (step.movesPartitions) this.#options.moved(groupId)
+    return step.reply
   }
 
   #decide<E extends GroupEvent>(group: GroupMachine, event: E): GroupStep<GroupReplies[E['kind']]> {
@@ -129,7 +176,7 @@ export class GroupShard {
     return { monotonicMs: clock.monotonicMs(), wallMs: clock.now(), topics: topics() }
   }
 
-  /** @throws SpoolError or StorageError: nothing was appended. */
+  /** @throws SpoolError or TakenBack: nothing was appended. */
   #append({ records, timestampMs }: GroupStep): PartitionAppend {
     const batch = batchOf(records, timestampMs)
     try {
@@ -141,9 +188,11 @@ export class GroupShard {
       this.#nextOffset = append.lastOffset + 1
       return append
     } catch (error) {
+      if ((error as { code?: unknown }).code !== 'OFFSET_MISMATCH')
+        throw withOutcome(error, 'refused')
       // A full disk took back what we had appended: what we hold is ahead of the log.
-      if ((error as { code?: unknown }).code === 'OFFSET_MISMATCH') this.#reload()
-      throw withOutcome(error, 'refused')
+      this.#reload()
+      throw new TakenBack(this.#options.partition)
     }
   }
 
@@ -207,16 +256,28 @@ export class GroupShard {
   }
 
   #reload(): void {
+    this.#isLoaded = false
     this.#lastAppend = Promise.resolve()
     this.#loaded = this.#load()
-    this.#loaded.catch((error) => {
-      const { topic, partition } = this.#options.partition
-      this.#options.logger.error({ topic, partition, error }, 'groups could not be loaded')
-    })
+    this.#loaded.then(
+      () => this.#options.reloaded(),
+      (error) => this.#loadFailed(error),
+    )
+  }
+
+  /** Too many files are open, or memory is short: that passes. A disk that failed does not. */
+  #loadFailed(error: unknown): void {
+    if (this.#isClosed) return
+    const { topic, partition, isServed } = this.#options.partition
+    const values = { topic, partition, error }
+    this.#options.logger.error(values, 'groups could not be loaded')
+    if (isServed) {
+      this.#loadAgain = this.#options.deadlines.add(LOAD_AGAIN_MS, () => this.#reload())
+    }
   }
 
   async #load(): Promise<void> {
-    const { partition, logger } = this.#options
+    const { partition, clock, logger } = this.#options
     const loading = new Map<string, GroupMachine>()
     const take = ({ record, timestampMs }: LoadedRecord) => {
       const { groupId } = record
@@ -224,9 +285,11 @@ export class GroupShard {
       loading.set(groupId, group)
       group.replay(record, timestampMs)
     }
-    const { nextOffset, records, skipped } = await loadRecords(partition, take)
+    const { nextOffset, records, skipped } = await loadRecords(partition, clock, take)
     this.#nextOffset = nextOffset
+    this.#isLoaded = true
     this.#groups.clear()
+    if (this.#isClosed) return
     const moment = this.#moment()
     for (const group of loading.values()) {
       if (group.isGone) continue
@@ -246,6 +309,21 @@ export class GroupShard {
 }
 
 const RETRY_TICK_MS = 1_000
+/** After a load that failed, until the next. */
+const LOAD_AGAIN_MS = 1_000
+/** A disk that takes back again and again is full: who asks is told so, and need not wait for ever. */
+const LOADS_MAX = 3
+
+/** The log no longer has what a decision was made on. The event has not happened. */
+class TakenBack extends SpoolError {
+  constructor({ topic, partition }: Partition) {
+    super(
+      'COORDINATOR_LOAD_IN_PROGRESS',
+      `${topic}-${partition} took back what was written for the group, and is read again; try again`,
+      { outcome: 'refused', retryAfterS: 1 },
+    )
+  }
+}
 
 export function unknownGroup(groupId: string): SpoolError {
   return new SpoolError(

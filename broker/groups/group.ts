@@ -77,6 +77,10 @@ export class Group implements GroupMachine {
     return this.#state.members.size
   }
 
+  get offsetCount(): number {
+    return this.#state.offsets.size
+  }
+
   get nextDeadlineMs(): number | undefined {
     return this.#timers.earliestMs
   }

@@ -11,8 +11,8 @@ import type { Partition } from '../partition/partition.ts'
 export interface Lag {
   /** Records from the committed offset to the end, those that compaction removed counted. */
   readonly records: number
-  /** How old the next record is, by its own timestamp; 0 where there is none. */
-  readonly ms: number
+  /** How old the next record is, by its own timestamp; 0 where there is none, `null` where it can not be read. */
+  readonly ms: number | null
 }
 
 /** Stored bytes looked at: a batch is read whole in any case. */
@@ -33,8 +33,13 @@ export class LagReader {
     const from = Math.max(offset, partition.logStartOffset)
     const records = Math.max(0, partition.highWatermark - from)
     if (records === 0) return { records, ms: 0 }
-    const timestampMs = await this.#timeOfNext(partition, from)
-    return { records, ms: timestampMs === undefined ? 0 : Math.max(0, nowMs - timestampMs) }
+    try {
+      const timestampMs = await this.#timeOfNext(partition, from)
+      return { records, ms: timestampMs === undefined ? 0 : Math.max(0, nowMs - timestampMs) }
+    } catch {
+      // Its disk failed, or it was trimmed meanwhile: who asks about a hundred places is told of the others.
+      return { records, ms: null }
+    }
   }
 
   async #timeOfNext(partition: Partition, offset: number): Promise<number | undefined> {

@@ -1,5 +1,6 @@
 /** Reads a partition of `__consumer_offsets` from its start to its end, record by record. Changes nothing. */
 
+import type { Clock } from '../../storage/clock.ts'
 import { RecordCursor } from '../../storage/record/batch-reader.ts'
 import { peekBatchSize, RecordBatch } from '../../storage/record/record-batch.ts'
 import type { Partition } from '../partition/partition.ts'
@@ -24,6 +25,7 @@ const LOOK_AGAIN_MS = 50
  */
 export async function loadRecords(
   partition: Partition,
+  clock: Clock,
   take: (loaded: LoadedRecord) => void,
 ): Promise<{ readonly nextOffset: number; readonly records: number; readonly skipped: number }> {
   let nextOffset: number = partition.logStartOffset
@@ -40,8 +42,21 @@ export async function loadRecords(
     nextOffset = Math.max(nextOffset, read.nextOffset)
     if (nextOffset < partition.highWatermark) continue
     if (partition.logEndOffset === nextOffset) return { nextOffset, records, skipped }
-    await partition.waitForAppend(nextOffset, LOOK_AGAIN_MS)
+    await somethingHappened(partition, clock)
   }
+}
+
+/** Not the purgatory's wait: that is for clients, has room for so many of them, and none while the broker stops. */
+function somethingHappened(partition: Partition, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      unsubscribe()
+      timer.cancel()
+      resolve()
+    }
+    const unsubscribe = partition.subscribe(over)
+    const timer = clock.after(LOOK_AGAIN_MS, over)
+  })
 }
 
 function* recordsIn(bytes: Buffer) {

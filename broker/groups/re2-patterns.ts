@@ -12,6 +12,8 @@ import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 
 /** Compiled patterns kept; each is a few kilobytes. The least recently used goes first. */
 const COMPILED_MAX = 1_000
+/** Patterns whose topics are remembered until the topics change: one that is asked for once too often costs a search. */
+const FOUND_MAX = 1_000
 
 const require = createRequire(import.meta.url)
 
@@ -45,6 +47,7 @@ export class Re2Patterns implements TopicPatterns {
     let found = this.#found.get(pattern)
     if (found === undefined) {
       found = this.#search(pattern, topics)
+      if (this.#found.size >= FOUND_MAX) this.#found.delete(this.#found.keys().next().value!)
       this.#found.set(pattern, found)
     }
     return found

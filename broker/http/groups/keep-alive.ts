@@ -30,19 +30,19 @@ export function keepAlive(
     timer = clock.after(everyMs, () => {
       groups
         .run(groupId, { kind: 'heartbeat', memberId, memberEpoch, owned: null })
-        .then(
-          (reply) => (reply.isChanged || reply.memberEpoch !== memberEpoch ? end() : beat()),
-          end,
-        )
+        .then((reply) => {
+          // The wait may have ended while the answer was on its way: nobody is there any more.
+          if (wake.signal.aborted) return
+          if (reply.isChanged || reply.memberEpoch !== memberEpoch) end()
+          else beat()
+        }, end)
     })
   }
   const end = () => {
     timer?.cancel()
     wake.abort()
   }
-  const unsubscribe = groups.subscribe(groupId, () => {
-    if (groups.membersToWake(groupId).includes(memberId)) end()
-  })
+  const unsubscribe = groups.subscribe(groupId, memberId, end)
   signal.addEventListener('abort', end)
   if (signal.aborted) end()
   else beat()

@@ -13,7 +13,8 @@ import type { Timer } from '../../../storage/clock.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { JoinEvent, MemberReply } from '../../groups/group-event.ts'
 import { REBALANCE_TIMEOUT_MS_DEFAULT } from '../../groups/group-limits.ts'
-import { assignmentOf, ownedOf } from './assignment.ts'
+import type { TopicPartitions } from '../../groups/group-topics.ts'
+import { assignmentOf } from './assignment.ts'
 
 export interface MembershipOptions {
   readonly context: BrokerContext
@@ -71,9 +72,7 @@ export class Membership {
     this.#held = byKey(assignment)
     const shortestMs = context.settings.groupSessionMsMin / SIGNS_PER_SESSION
     this.#everyMs = Math.min(joined.heartbeatIntervalMs, shortestMs)
-    this.#unsubscribe = context.groups.subscribe(groupId, () => {
-      if (context.groups.membersToWake(groupId).includes(this.memberId)) this.#beatNow()
-    })
+    this.#unsubscribe = context.groups.subscribe(groupId, joined.memberId, () => this.#beatNow())
     this.#beatLater()
   }
 
@@ -81,8 +80,16 @@ export class Membership {
   static async join(options: MembershipOptions): Promise<Membership> {
     const { context, groupId, join } = options
     const joined = await context.groups.run(groupId, join)
-    const assignment = await assignmentOf(context, groupId, joined.assignment)
-    return new Membership(options, joined, assignment)
+    try {
+      const assignment = await assignmentOf(context, groupId, joined.assignment)
+      return new Membership(options, joined, assignment)
+    } catch (error) {
+      // Nobody will ever speak for that member: its partitions need not wait for its session to end.
+      await context.groups
+        .run(groupId, { kind: 'leave', memberId: joined.memberId })
+        .catch(() => {})
+      throw error
+    }
   }
 
   get held(): readonly AssignedPartition[] {
@@ -143,7 +150,7 @@ export class Membership {
       kind: 'heartbeat',
       memberId,
       memberEpoch,
-      owned: ownedOf(context, owned),
+      owned: byTopicId(owned),
     })
     await this.#take(reply)
   }
@@ -183,12 +190,13 @@ export class Membership {
       kind: 'fetchOffsets',
       partitions: [...this.#handingOver.values()].map(({ partition }) => partition),
     })
-    const committed = byKey(offsets)
+    const committed = new Map(offsets.map((each) => [keyOf(each), each]))
     const now = context.clock.monotonicMs()
     for (const [key, { upTo, untilMs, partition }] of this.#handingOver) {
       const reached = committed.get(key)?.offset ?? -1
       const isDone = reached >= upTo || upTo <= (partition.offset ?? 0)
-      if (isDone || now >= untilMs) this.#handingOver.delete(key)
+      const isGone = context.groups.topics.byId(partition.topicId) === undefined
+      if (isDone || isGone || now >= untilMs) this.#handingOver.delete(key)
     }
   }
 
@@ -221,8 +229,18 @@ export class Membership {
   }
 }
 
-function byKey<Place extends { readonly topic: string; readonly partition: number }>(
-  places: readonly Place[],
-): Map<string, Place> {
-  return new Map(places.map((place) => [`${place.topic}/${place.partition}`, place]))
+function byKey(places: readonly AssignedPartition[]): Map<string, AssignedPartition> {
+  return new Map(places.map((place) => [keyOf(place), place]))
+}
+
+function byTopicId(places: readonly AssignedPartition[]): TopicPartitions[] {
+  return [...Map.groupBy(places, ({ topicId }) => topicId)].map(([topicId, ofTopic]) => ({
+    topicId,
+    partitions: ofTopic.map(({ partition }) => partition),
+  }))
+}
+
+/** A topic created again is another one: what was held of the first is lost, not kept. */
+function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }) {
+  return `${topicId}/${partition}`
 }

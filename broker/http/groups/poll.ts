@@ -23,6 +23,8 @@ import { decodePollToken, encodePollToken, type PollPlace, type PollToken } from
 
 /** Decompressed bytes looked at for one poll. */
 const POLL_BYTES = 8 * 1024 * 1024
+/** Topics that are deleted while one poll waits: more than that is somebody who tests brokers. */
+const LOOKS_MAX = 10
 
 export interface PollRequest {
   readonly groupId: string
@@ -59,12 +61,29 @@ export function pollTokenOf(
 /** The answer's bytes: `{records, token, memberEpoch, assignment}`. Throws SpoolError. */
 export async function poll(request: PollRequest, options: PollOptions): Promise<Buffer> {
   const { context } = options
-  const { groupId, memberId, after, commit } = request
+  const { groupId, commit } = request
   const refused = commit === undefined ? [] : await commitPlaces(context, groupId, commit)
+  for (let looks = 1; ; looks++) {
+    try {
+      return await page(request, options, refused)
+    } catch (error) {
+      // Of a topic that was deleted under it the member hears with the next heartbeat, which is this one.
+      const isGone = error instanceof SpoolError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION'
+      if (!isGone || looks === LOOKS_MAX) throw error
+    }
+  }
+}
+
+async function page(
+  request: PollRequest,
+  { context, signal, hold }: PollOptions,
+  refused: readonly { readonly topic: string; readonly partition: number }[],
+): Promise<Buffer> {
+  const { groupId, memberId, after, commit } = request
   const member = await heartbeat(context, groupId, memberId, after ?? commit)
   const assignment = await assignmentOf(context, groupId, member.assignment)
   const places = placesOf(context, assignment, after)
-  const lease = keepAlive(context, groupId, member, options.signal)
+  const lease = keepAlive(context, groupId, member, signal)
   try {
     const { bytes } = await readPage({
       places: () => Promise.resolve(places),
@@ -96,7 +115,7 @@ export async function poll(request: PollRequest, options: PollOptions): Promise<
       purgatory: context.replicas.purgatory,
       maxDecompressedBytes: context.settings.decompressedBytesMax,
       signal: lease.signal,
-      hold: options.hold,
+      hold,
     })
     return bytes
   } finally {

@@ -28,6 +28,8 @@ export class GroupWorker implements PlaceSource {
   readonly untilMs = undefined
   readonly tellsAfterChunks = false
   readonly canEnd = false
+  /** Without it, it hears with a heartbeat what it has instead. */
+  readonly outlivesTopics = true
   readonly #options: WorkerOptions
   /** What the member has. */
   readonly #places = new Map<string, Place>()
@@ -114,8 +116,8 @@ export class GroupWorker implements PlaceSource {
 
   /** Where the member stood and where it goes on, of partitions where that is not the same. */
   #tellReset(gained: readonly AssignedPartition[]): void {
-    const moves = gained.flatMap(({ topic, partition, offset }) => {
-      const from = this.#places.get(keyOf({ topic, partition }))?.nextOffset
+    const moves = gained.flatMap(({ topic, topicId, partition, offset }) => {
+      const from = this.#places.get(keyOf({ topicId, partition }))?.nextOffset
       return from === undefined || from === offset ? [] : [{ topic, partition, from, to: offset }]
     })
     this.#tell('reset', moves)
@@ -152,7 +154,7 @@ export class GroupWorker implements PlaceSource {
       end: Number.POSITIVE_INFINITY,
       rendering: workerRendering(type, as, partition, { groupId, memberId, memberEpoch }),
     })
-    this.#places.set(keyOf({ topic, partition: number }), place)
+    this.#places.set(keyOf({ topicId, partition: number }), place)
     this.#added.push(place)
   }
 }
@@ -161,12 +163,7 @@ function placeOf({ topic, partition }: { readonly topic: string; readonly partit
   return { topic, partition }
 }
 
-function keyOf({
-  topic,
-  partition,
-}: {
-  readonly topic: string
-  readonly partition: number
-}): string {
-  return `${topic}/${partition}`
+/** A topic created again is another one. */
+function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }) {
+  return `${topicId}/${partition}`
 }

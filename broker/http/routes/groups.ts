@@ -47,13 +47,16 @@ function registerList(app: FastifyInstance, context: BrokerContext): void {
     handle: async ({ query }) => {
       const limit = query.limit ?? GROUP_LIST_LIMIT_DEFAULT
       const after = query.after ?? ''
-      const rest = (await context.groups.list()).filter(({ groupId }) => groupId > after)
-      const page = rest.slice(0, limit)
-      const summaries = page.map((group) => summarize(context, group))
-      const last = page.at(-1)
-      if (last === undefined || page.length === rest.length) {
-        return { document: { groups: summaries } }
-      }
+      const { summaries, isWhole } = await context.groups.list((groups) => {
+        const rest = groups.filter(({ groupId }) => groupId > after)
+        const page = rest.slice(0, limit)
+        return {
+          summaries: page.map((group) => summarize(context, group)),
+          isWhole: page.length === rest.length,
+        }
+      })
+      const last = summaries.at(-1)
+      if (last === undefined || isWhole) return { document: { groups: summaries } }
       const next = `/v1/groups?after=${encodeURIComponent(last.groupId)}&limit=${limit}`
       return {
         headers: { link: `<${next}>; rel="next"` },

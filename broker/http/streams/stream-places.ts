@@ -84,6 +84,10 @@ export class StreamPlaces implements PlaceSource {
     return this.#options.plan.isEvents && this.#places.length > 1
   }
 
+  get outlivesTopics(): boolean {
+    return false
+  }
+
   get canEnd(): boolean {
     return true
   }

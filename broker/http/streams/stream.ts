@@ -11,7 +11,7 @@
  *       └ trouble: problem, and the end of the connection
  */
 
-import { spoolErrorFrom } from '../../../client/api/errors.ts'
+import { SpoolError, spoolErrorFrom } from '../../../client/api/errors.ts'
 import type { Clock } from '../../../storage/clock.ts'
 import { placeOutOfRange } from '../records/read-places.ts'
 import type { Chunk, Part } from './chunk.ts'
@@ -36,6 +36,8 @@ export interface PlaceSource {
   readonly tellsAfterChunks: boolean
   /** False: there may be places later, though there is nothing to read now. */
   readonly canEnd: boolean
+  /** True: a topic that is deleted ends its places, not the stream. */
+  readonly outlivesTopics: boolean
   /** The offset at which it ends the reading of that place, once it has come. */
   endOf(place: Place): Promise<number>
   /** Where the reader is, as it is told; `isEnd`: and that it has all it asked for. Throws where that can not be told. */
@@ -289,6 +291,7 @@ export class RecordStream {
       return chunk
     } catch (error) {
       if (isBusy(error)) await this.#waitForRoom(error)
+      else if (this.#options.source.outlivesTopics && isOfNoTopic(error)) this.#drop(place)
       else {
         const from = placeOutOfRange(place.partition, spoolErrorFrom(error), manner.outOfRange)
         place.restartAt(from)
@@ -309,15 +312,17 @@ export class RecordStream {
   #change(telling: Telling): void {
     this.#isChangeDue = false
     const { added, removed, told } = this.#options.source.change()
-    for (const place of removed) {
-      this.#row.delete(place)
-      this.#undone.delete(place)
-      place.close()
-    }
+    for (const place of removed) this.#drop(place)
     telling.note(told)
     this.#add(added)
     // Those that were there may look different from now on.
     for (const place of this.#undone) this.#row.add(place)
+  }
+
+  #drop(place: Place): void {
+    this.#row.delete(place)
+    this.#undone.delete(place)
+    place.close()
   }
 
   get #isUntilDue(): boolean {
@@ -347,4 +352,8 @@ export class RecordStream {
       this.#resume = resolve
     })
   }
+}
+
+function isOfNoTopic(error: unknown): boolean {
+  return error instanceof SpoolError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION'
 }

@@ -7,7 +7,7 @@ import type { PartitionLog } from '../../../broker/partition/partition-log.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../../storage/config.ts'
 import { StorageError } from '../../../storage/errors.ts'
 import type { LogRead } from '../../../storage/log/log.ts'
-import type { LogAppend } from '../../../storage/log/log-append.ts'
+import { type LogAppend, requireOffset } from '../../../storage/log/log-append.ts'
 import type { ReadWish } from '../../../storage/log/log-reader.ts'
 import { type Offset, toOffset } from '../../../storage/record/offsets.ts'
 
@@ -51,9 +51,10 @@ export class MemoryLog implements PartitionLog {
     this.config = config
   }
 
-  append(batch: Buffer): LogAppend {
+  append(batch: Buffer, { expectOffset }: { expectOffset?: Offset } = {}): LogAppend {
     if (this.isOffline) throw new StorageError('KAFKA_STORAGE_ERROR', 'offline')
     const offset = this.logEndOffset
+    requireOffset(expectOffset, offset)
     this.#batches.push(batch)
     const acknowledged = new Promise<void>((resolve, reject) => {
       this.#waiting.push({ settle: (error) => (error ? reject(error) : resolve()) })
@@ -69,10 +70,19 @@ export class MemoryLog implements PartitionLog {
     }
   }
 
-  /** Makes everything durable. */
-  flush(): void {
-    this.flushedOffset = this.logEndOffset
-    for (const one of this.#waiting.splice(0)) one.settle()
+  /** Makes everything durable, or the first `batches` of what is not. */
+  flush(batches = this.#waiting.length): void {
+    const rest = this.#waiting.length - batches
+    this.flushedOffset = toOffset(this.logEndOffset - rest)
+    for (const one of this.#waiting.splice(0, batches)) one.settle()
+    this.#notify()
+  }
+
+  /** Its disk is full: what is not durable is taken back. */
+  takeBack(): void {
+    this.#batches.length = this.flushedOffset
+    const error = new StorageError('DISK_FULL', 'no space left', { outcome: 'refused' })
+    for (const one of this.#waiting.splice(0)) one.settle(error)
     this.#notify()
   }
 

@@ -77,6 +77,11 @@ export class Serving {
     return this.replicas.partition(topic, partition).appendAsLeader(batch, { acks: 'all' })
   }
 
+  /** The present picture of the cluster. */
+  get image(): ClusterImage {
+    return this.#image
+  }
+
   #change(event: Parameters<ClusterImage['with']>[0][number]): void {
     const before = this.#image
     this.#image = before.with([event])

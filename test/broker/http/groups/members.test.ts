@@ -90,6 +90,19 @@ test('from=latest is committed with the join: what comes while the worker is awa
   expect(records.map(({ value }) => Number(value)).sort((a, b) => a - b)).toEqual([10, 11, 12, 13])
 })
 
+test('a poll that waits while a topic of its member is deleted goes on with the others', async () => {
+  await client.topic('kept', 1)
+  await client.topic('dropped', 1)
+  const member = await client.join('droppers', { topics: ['kept', 'dropped'] })
+  const waiting = client.poll('droppers', member.memberId, { waitMs: 30_000 })
+  await expect.poll(() => broker.context.replicas.purgatory.waiting).toBe(1)
+  await client.get('DELETE', '/v1/topics/dropped')
+  const { token } = await waiting
+  await client.write('kept', 1, 0, 1)
+  const { records } = await client.poll('droppers', member.memberId, { after: token })
+  expect(records).toMatchObject([{ topic: 'kept', offset: 0 }])
+})
+
 test('a static member that comes back has its partitions still', async () => {
   await client.topic('static', 2)
   const first = await client.join('named', { topics: ['static'], instanceId: 'one' })

@@ -96,6 +96,21 @@ test('topics that come later are read by whoever asked for them', async () => {
   expect(valuesOf(await worker.records(2))).toEqual([0, 1])
 })
 
+test('a topic that is deleted ends its part of the stream; created again, it is read from its start', async () => {
+  await client.topic('stays', 1, 1)
+  await client.topic('goes', 1, 3)
+  await using worker = await GroupWorkerClient.open(broker.url, 'twice', 'topics=goes,stays')
+  await worker.records(4)
+  await client.get('DELETE', '/v1/topics/goes')
+  await client.topic('goes', 1, 2)
+  expect(await worker.records(2)).toMatchObject([
+    { topic: 'goes', offset: 0 },
+    { topic: 'goes', offset: 1 },
+  ])
+  await client.write('stays', 1, 1, 2)
+  expect(await worker.records(1)).toMatchObject([{ topic: 'stays', offset: 1 }])
+})
+
 test('what can not be a worker is refused before the stream begins', async () => {
   const ask = (query: string) => client.ask('GET', `/v1/groups/refused/records?${query}`)
   expect(await ask('')).toMatchObject({ status: 400, document: { code: 'INVALID_REQUEST' } })
