@@ -59,23 +59,39 @@ export class Metadata {
     return this.peek(name) ?? abortable(this.#ask(name), signal)
   }
 
-  /** As `topic`, but never from memory. */
+  /** As `topic`, but never from memory, nor from a question that was asked before this call. */
   refresh(name: string, signal?: AbortSignal): Promise<TopicMetadata> {
     this.forget(name)
     return abortable(this.#ask(name), signal)
   }
 
-  /** What is known of the topic was found to be wrong. */
+  /** What is known of the topic was found to be wrong, and what is being answered now may be as well. */
   forget(name: string): void {
     this.#known.delete(name)
+    this.#asking.delete(name)
   }
 
   #ask(name: string): Promise<TopicMetadata> {
     const asking = this.#asking.get(name)
     if (asking !== undefined) return asking
-    const asked = this.#describe(name).finally(() => this.#asking.delete(name))
+    const asked = this.#describe(name)
     this.#asking.set(name, asked)
+    const isNewest = () => this.#asking.get(name) === asked
+    asked.then(
+      (topic) => {
+        if (isNewest()) this.#learn(name, topic)
+      },
+      () => {
+        if (isNewest()) this.#asking.delete(name)
+      },
+    )
     return asked
+  }
+
+  #learn(name: string, topic: TopicMetadata): void {
+    this.#asking.delete(name)
+    if (this.#known.size >= TOPICS_KEPT_MAX) this.#known.clear()
+    this.#known.set(name, { topic, atMs: performance.now() })
   }
 
   async #describe(name: string): Promise<TopicMetadata> {
@@ -84,15 +100,12 @@ export class Metadata {
       backoff: this.#settings,
       timeoutMs: this.#settings.requestTimeoutMs,
     })
-    const topic = topicMetadata(document)
-    if (this.#known.size >= TOPICS_KEPT_MAX) this.#known.clear()
-    this.#known.set(name, { topic, atMs: performance.now() })
-    return topic
+    return topicMetadata(document)
   }
 }
 
 function topicMetadata(document: unknown): TopicMetadata {
-  const { name, topicId, partitions, config } = document as Partial<TopicDescription>
+  const { name, topicId, partitions, config } = (document ?? {}) as Partial<TopicDescription>
   const partitioner = config?.['spool.partitioner']?.value
   const messageBytesMax = config?.['max.message.bytes']?.value
   const isKnown =

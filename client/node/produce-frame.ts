@@ -94,6 +94,7 @@ function resultsOf(body: Buffer): readonly (Result | undefined)[] {
 function fateOf(result: Result, recordCount: number): BatchFate {
   const { error, baseOffset, lastOffset, logAppendTime = -1, durability, duplicate } = result
   if (error !== undefined) {
+    if (typeof error !== 'object' || error === null) throw strange('its error is none')
     const { code, detail, outcome } = error
     return {
       error: new SpoolError(
@@ -105,6 +106,7 @@ function fateOf(result: Result, recordCount: number): BatchFate {
   }
   const isWhole =
     Number.isSafeInteger(baseOffset) &&
+    baseOffset! >= 0 &&
     Number.isSafeInteger(lastOffset) &&
     // A repeat is answered with the original's offsets, and that is the same batch.
     lastOffset! - baseOffset! === recordCount - 1 &&

@@ -30,7 +30,7 @@ import type { ProducerNumbers } from '../transport.ts'
 import { LineBatch } from './line-batch.ts'
 
 const SEQUENCE_COUNT = 2 ** 31
-const EPOCH_MAX = 0x7fff
+export const EPOCH_MAX = 0x7fff
 /**
  * A broker forgets a producer that has not appended for `producer.id.expiration.ms`, a day by default.
  * After an hour it is asked with one batch alone whether it still knows us.

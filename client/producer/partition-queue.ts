@@ -7,6 +7,7 @@
 import { SpoolError } from '../api/errors.ts'
 import { encodeText } from '../serdes/text.ts'
 import type { BatchFate, OpenBatch, ProducerNumbers } from '../transport.ts'
+import { asSpoolError } from './line-answer.ts'
 import type { LineBatch } from './line-batch.ts'
 import { PartitionLine, type ProducerIdentity } from './partition-line.ts'
 import { type BatchPlace, ProducerBatch } from './producer-batch.ts'
@@ -112,9 +113,8 @@ export class PartitionQueue {
     this.#topic.batchClosed(this.place.partition)
     const { recordCount, sizeBytes } = batch.records
     this.#expectedBytes = Math.min(sizeBytes, this.#topic.batchBytesMax)
-    const { messageBytesMax } = this.#topic
-    if (sizeBytes > messageBytesMax && batch.seal(undefined).sizeBytes > messageBytesMax) {
-      const error = tooLarge(batch, messageBytesMax)
+    const error = this.#refusalOf(batch)
+    if (error !== undefined) {
       const behind = this.line.skipped(error)
       queueMicrotask(() => {
         this.#context.ledger.tell(batch, { error })
@@ -133,6 +133,18 @@ export class PartitionQueue {
     }
     // A batch that could not be prepared is made when it is sealed, or fails then.
     prepared?.then(ready, ready)
+  }
+
+  /** Why a batch is not sent at all. */
+  #refusalOf(batch: ProducerBatch): SpoolError | undefined {
+    const { messageBytesMax } = this.#topic
+    if (batch.records.sizeBytes <= messageBytesMax) return undefined
+    try {
+      const { sizeBytes } = batch.seal(undefined)
+      return sizeBytes > messageBytesMax ? tooLarge(batch, sizeBytes, messageBytesMax) : undefined
+    } catch (error) {
+      return asSpoolError(error)
+    }
   }
 
   /** What is ready joins the line, and stays behind what came before it. */
@@ -245,9 +257,8 @@ function recordBytesMax({ key, value, text, headers }: RecordParts): number {
   return bytes
 }
 
-function tooLarge(batch: ProducerBatch, messageBytesMax: number): SpoolError {
+function tooLarge(batch: ProducerBatch, sizeBytes: number, messageBytesMax: number): SpoolError {
   const { topic } = batch.place
-  const { sizeBytes } = batch.seal(undefined)
   const what = batch.records.recordCount === 1 ? 'a record' : 'a batch'
   return new SpoolError(
     'MESSAGE_TOO_LARGE',

@@ -3,7 +3,7 @@
  * no decision.
  */
 
-import type { SpoolError } from '../api/errors.ts'
+import { SpoolError } from '../api/errors.ts'
 import type { BatchFate, OpenBatch, ProducerNumbers, SealedBatch } from '../transport.ts'
 import type { Delivery } from './delivery.ts'
 
@@ -62,10 +62,22 @@ export class ProducerBatch {
     this.#tags[index] = tag
   }
 
-  /** The bytes to send: those of last time, where the numbers are the same. */
+  /**
+   * The bytes to send: those of last time, where the numbers are the same.
+   *
+   * @throws SpoolError UNSUPPORTED_COMPRESSION_TYPE where its records can not be compressed.
+   */
   seal(numbers: ProducerNumbers | undefined): SealedBatch {
     if (this.#sealed === undefined || this.#sealed.producer !== numbers) {
-      this.#sealed = this.records.seal(numbers)
+      try {
+        this.#sealed = this.records.seal(numbers)
+      } catch (cause) {
+        throw new SpoolError(
+          'UNSUPPORTED_COMPRESSION_TYPE',
+          `a batch for ${this.place.topic} could not be made: ${(cause as Error).message}`,
+          { outcome: 'refused', cause },
+        )
+      }
     }
     return this.#sealed
   }

@@ -6,10 +6,10 @@
 import { SpoolError } from '../api/errors.ts'
 import { ROUTES } from '../api/routes.ts'
 import { pathOf } from '../paths.ts'
-import { isWorthRetrying, retried } from '../retry.ts'
+import { isWorthRetrying, pause, retried, retryDelayMs } from '../retry.ts'
 import type { Transport } from '../transport.ts'
 import { asSpoolError } from './line-answer.ts'
-import type { ProducerIdentity } from './partition-line.ts'
+import { EPOCH_MAX, type ProducerIdentity } from './partition-line.ts'
 import type { PartitionQueue } from './partition-queue.ts'
 import type { SendingSettings } from './producer-options.ts'
 
@@ -50,17 +50,24 @@ export class ProducerIdentities {
   async #ask(): Promise<void> {
     // Never at once: whoever asks is in the middle of something.
     await undefined
-    while (this.#waiting.size > 0) {
+    for (let failures = 1; this.#waiting.size > 0; failures++) {
       try {
         this.#current ??= await this.#register()
         this.#giveAll(this.#current)
       } catch (thrown) {
         const error = asSpoolError(thrown)
-        if (isWorthRetrying(error)) this.#dropSettled()
-        else this.#refuseAll(error)
+        if (!isWorthRetrying(error)) this.#refuseAll(error)
+        else await this.#pauseAfter(failures, error)
+        this.#dropSettled()
       }
     }
     this.#isAsking = false
+  }
+
+  async #pauseAfter(failures: number, error: SpoolError): Promise<void> {
+    const delayMs = retryDelayMs(failures, this.#settings, Math.random(), error)
+    // Closed meanwhile: nobody waits any more.
+    await pause(delayMs, this.#closing.signal).catch(() => {})
   }
 
   async #register(): Promise<ProducerIdentity> {
@@ -70,8 +77,7 @@ export class ProducerIdentities {
       timeoutMs: this.#settings.requestTimeoutMs,
       signal: this.#closing.signal,
     })
-    const { producerId, producerEpoch } = document as ProducerIdentity
-    return { producerId, producerEpoch }
+    return checkedIdentity(document)
   }
 
   #giveAll(identity: ProducerIdentity): void {
@@ -98,4 +104,20 @@ export class ProducerIdentities {
       queue.abandon(error)
     }
   }
+}
+
+/** Numbers that can stand in a batch. */
+function checkedIdentity(document: unknown): ProducerIdentity {
+  const { producerId, producerEpoch } = (document ?? {}) as ProducerIdentity
+  const isRight =
+    Number.isSafeInteger(producerId) &&
+    producerId >= 0 &&
+    Number.isSafeInteger(producerEpoch) &&
+    producerEpoch >= 0 &&
+    producerEpoch <= EPOCH_MAX
+  if (isRight) return { producerId, producerEpoch }
+  throw new SpoolError(
+    'UNKNOWN_SERVER_ERROR',
+    'what answers is no Spool broker, or a newer one: it gave no producerId and producerEpoch',
+  )
 }

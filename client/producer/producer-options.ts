@@ -6,6 +6,7 @@ import { auto, autoKey } from '../serdes/auto.ts'
 import type { Serializer } from '../serdes/serde.ts'
 import type { Acks, CompressionName } from '../transport.ts'
 import type { Delivery } from './delivery.ts'
+import { EPOCH_MAX } from './partition-line.ts'
 
 /**
  * A producer that was there before, perhaps in another process: its id and epoch (`admin.createProducer`
@@ -57,7 +58,7 @@ export interface ProducerOptions<K = string | number | bigint | Uint8Array, V = 
   readonly continues?: ProducerContinuation
   /** From when a batch is begun to its fate, retries included; then it fails with REQUEST_TIMED_OUT. */
   readonly deliveryTimeoutMs?: number
-  /** How long the broker may take to acknowledge one request. */
+  /** How long the broker may take to acknowledge one request; not longer than `deliveryTimeoutMs`. */
   readonly requestTimeoutMs?: number
   /** The first wait before a repeat; each further one is twice as long. */
   readonly retryBackoffMs?: number
@@ -115,7 +116,6 @@ const OTHERS = [
   'onDelivery',
 ]
 const SEQUENCE_MAX = 2 ** 31 - 1
-const EPOCH_MAX = 2 ** 15 - 1
 
 /**
  * Checks the options and fills in what is not given.
@@ -135,6 +135,8 @@ export function producerSettings<K, V>(options: ProducerOptions<K, V>): Producer
   const idempotent = checkedIdempotent(options.idempotent, acks)
   const settings = {
     ...numbers,
+    // Who gave a record up waits no longer for what holds up those behind it.
+    requestTimeoutMs: Math.min(numbers.requestTimeoutMs, numbers.deliveryTimeoutMs),
     topic: checkedTopic(options.topic),
     // The defaults take what the default types allow.
     key: checkedSerde('key', options.key ?? (autoKey as Serializer<K>)),

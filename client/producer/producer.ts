@@ -62,7 +62,7 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
   #closed: Promise<void> | undefined
   readonly #aborts = new AbortListeners()
   readonly #waitingRoom: WaitingRoom
-  /** Ends `sendMany`, once the producer gives up. */
+  /** Ends what waits for something, once the producer gives up. */
   readonly #givenUp = new AbortController()
 
   /** @internal Made by `client.producer`. */
@@ -74,7 +74,8 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
     const random = { next: () => Math.random() }
     this.#client = client
     this.#settings = settings
-    this.#context = { transport, metadata, settings, random, ledger, sender }
+    const givenUp = this.#givenUp.signal
+    this.#context = { transport, metadata, settings, random, ledger, sender, givenUp }
     this.#waitingRoom = new WaitingRoom(this.#context, this.#aborts, () => this.#exhausted())
     this.#topic = settings.topic === undefined ? undefined : this.#topicNamed(settings.topic)
     sender.onTick(() => {
@@ -263,22 +264,30 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
 
   /** The parts stay valid until the next call. */
   #partsOf(record: RecordToSend<K, V>): RecordParts {
-    const { key, value } = record
+    const { key, value, partition } = record
     const serdes = this.#settings
-    if (record.partition !== undefined) checkPartition(record.partition)
-    const parts = this.#parts
+    if (partition !== undefined) checkPartition(partition)
+    let keyBytes: Uint8Array | null = null
+    let valueBytes: Uint8Array | null = null
+    let text: string | undefined
     try {
-      parts.key = key === undefined || key === null ? null : serdes.key.serialize(key)
-      const text = value === null ? undefined : serdes.value.serializeText?.(value)
-      parts.text = text
+      if (key !== undefined && key !== null) keyBytes = checkedBytes(serdes.key.serialize(key))
+      if (value !== null) text = serdes.value.serializeText?.(value)
       if (text !== undefined) requireWellFormed(text)
-      parts.value = value === null || text !== undefined ? null : serdes.value.serialize(value)
+      else if (value !== null) valueBytes = checkedBytes(serdes.value.serialize(value))
     } catch (error) {
       throw encodeFailure(error)
     }
-    parts.timestampMs = timestampMs(record.timestamp)
-    parts.headers = headerBytes(record.headers)
-    parts.partition = record.partition
+    const headers = headerBytes(record.headers)
+    const timeMs = timestampMs(record.timestamp)
+    // Not before: the program's serdes and iterables may have given this producer another record.
+    const parts = this.#parts
+    parts.key = keyBytes
+    parts.value = valueBytes
+    parts.text = text
+    parts.headers = headers
+    parts.timestampMs = timeMs
+    parts.partition = partition
     return parts
   }
 
@@ -319,4 +328,10 @@ export class Producer<K = string | number | bigint | Uint8Array, V = unknown>
 
 function closedError(detail: string): SpoolError {
   return new SpoolError('CLIENT_CLOSED', detail, { outcome: 'refused' })
+}
+
+/** What a program's own serde gave, in whatever language it was written. */
+function checkedBytes(given: Uint8Array | null): Uint8Array | null {
+  if (given === null || given instanceof Uint8Array) return given
+  throw new TypeError(`serialize gave ${typeof given}, not a Uint8Array or null`)
 }

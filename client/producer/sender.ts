@@ -5,7 +5,7 @@
  */
 
 import type { SpoolError } from '../api/errors.ts'
-import type { BatchFate, Transport } from '../transport.ts'
+import type { BatchFate, SealedBatch, Transport } from '../transport.ts'
 import { atEndOfTick } from './end-of-tick.ts'
 import { answerOfFailure, answerOfFate, asSpoolError } from './line-answer.ts'
 import type { LineBatch } from './line-batch.ts'
@@ -21,6 +21,7 @@ const REQUEST_BYTES_MIN = 64 * 1024
 interface Sending {
   readonly queue: PartitionQueue
   readonly batch: LineBatch<ProducerBatch>
+  readonly sealed: SealedBatch
 }
 
 export class Sender {
@@ -61,9 +62,8 @@ export class Sender {
   /** A full batch joined the queue's line: it goes now, so that the broker works while the program goes on. */
   ready(queue: PartitionQueue): void {
     const nowMs = performance.now()
-    for (let batch = queue.line.next(nowMs); batch !== undefined; batch = queue.line.next(nowMs)) {
-      this.#send([{ queue, batch }])
-    }
+    const next = () => this.#sealed(queue, queue.line.next(nowMs), nowMs)
+    for (let sending = next(); sending !== undefined; sending = next()) this.#send([sending])
     if (queue.line.needsProducer) this.#identities.give(queue)
     this.#leave(queue, nowMs)
   }
@@ -131,31 +131,47 @@ export class Sender {
     let sendings: Sending[] = []
     let bytes = 0
     for (const queue of queues) {
-      const batch = queue.next(nowMs, this.#flushes > 0)
-      if (batch === undefined) {
+      const sending = this.#sealed(queue, queue.next(nowMs, this.#flushes > 0), nowMs)
+      if (sending === undefined) {
         if (queue.line.needsProducer) this.#identities.give(queue)
         continue
       }
       again.push(queue)
-      const { sizeBytes } = batch.item.seal(batch.numbers)
+      const { sizeBytes } = sending.sealed
       if (sendings.length > 0 && bytes + sizeBytes > this.#requestBytesMax) {
         this.#send(sendings)
         sendings = []
         bytes = 0
       }
-      sendings.push({ queue, batch })
+      sendings.push(sending)
       bytes += sizeBytes
     }
     if (sendings.length > 0) this.#send(sendings)
     return again
   }
 
+  /** `undefined` where there is none, or where it could not be made into bytes and has failed. */
+  #sealed(
+    queue: PartitionQueue,
+    batch: LineBatch<ProducerBatch> | undefined,
+    nowMs: number,
+  ): Sending | undefined {
+    if (batch === undefined) return undefined
+    try {
+      return { queue, batch, sealed: batch.item.seal(batch.numbers) }
+    } catch (thrown) {
+      const error = asSpoolError(thrown)
+      queue.answered(batch, answerOfFailure(error), { error }, nowMs, 0)
+      // Those behind it are looked at in the next tick.
+      this.#list(queue)
+      this.awaitTick()
+      return undefined
+    }
+  }
+
   #send(sendings: readonly Sending[]): void {
     const { acks, requestTimeoutMs } = this.#settings
-    const batches = sendings.map(({ batch: { item, numbers } }) => ({
-      ...item.place,
-      batch: item.seal(numbers),
-    }))
+    const batches = sendings.map(({ batch, sealed }) => ({ ...batch.item.place, batch: sealed }))
     this.#transport.produce({ acks, timeoutMs: requestTimeoutMs, batches }).then(
       (fates) => this.#answered(sendings, fates),
       (error) => this.#failed(sendings, asSpoolError(error)),
@@ -204,9 +220,6 @@ export class Sender {
 
 /** Half of what was too large. */
 function smaller(bytesMax: number, sendings: readonly Sending[]): number {
-  const bytes = sendings.reduce(
-    (sum, { batch }) => sum + batch.item.seal(batch.numbers).sizeBytes,
-    0,
-  )
+  const bytes = sendings.reduce((sum, { sealed }) => sum + sealed.sizeBytes, 0)
   return Math.max(REQUEST_BYTES_MIN, Math.floor(Math.min(bytesMax, bytes) / 2))
 }

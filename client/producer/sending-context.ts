@@ -14,4 +14,6 @@ export interface SendingContext {
   readonly random: { next(): number }
   readonly ledger: Ledger
   readonly sender: Sender
+  /** Aborted once the producer gives up what is left: nothing is worth waiting for. */
+  readonly givenUp: AbortSignal
 }

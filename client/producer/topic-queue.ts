@@ -11,8 +11,9 @@ import {
 } from '../../storage/record/partitioner.ts'
 import { SpoolError } from '../api/errors.ts'
 import type { TopicMetadata } from '../metadata.ts'
-import { isWorthRetrying } from '../retry.ts'
+import { isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
 import { encodeText } from '../serdes/text.ts'
+import type { HeaderToAppend } from '../transport.ts'
 import { Fifo } from './fifo.ts'
 import { asSpoolError, isAboutTopic } from './line-answer.ts'
 import { PartitionQueue, type QueueTopic } from './partition-queue.ts'
@@ -41,6 +42,10 @@ export class TopicQueue implements QueueTopic {
   #queues: (PartitionQueue | undefined)[] = []
   readonly #held = new Fifo<HeldRecord>()
   #isServingHeld = false
+  /** Questions about the topic, by number: the last asked, the last answered, the last not to be believed. */
+  #asked = 0
+  #answered = 0
+  #outdated = 0
   #isRefreshing = false
   readonly #wakeUp = new WakeUp(() => this.#expireHeld())
   batchBytesMax = 0
@@ -65,14 +70,14 @@ export class TopicQueue implements QueueTopic {
    */
   async makeReadyFor(partition: number | undefined): Promise<void> {
     const endsAtMs = performance.now() + this.#context.settings.deliveryTimeoutMs
-    while (!this.isReadyFor(partition)) {
+    for (let failures = 1; !this.isReadyFor(partition); failures++) {
       try {
         const topic = await this.#ask()
         if (partition !== undefined) this.#checkPartition(partition, topic)
       } catch (thrown) {
         const error = asSpoolError(thrown)
-        if (isWorthRetrying(error) && performance.now() < endsAtMs) continue
-        throw refused(error)
+        if (!isWorthRetrying(error) || performance.now() >= endsAtMs) throw refused(error)
+        await this.#pauseAfter(failures, error)
       }
     }
   }
@@ -98,6 +103,7 @@ export class TopicQueue implements QueueTopic {
     const isOfNow = topicId === this.#metadata?.topicId
     if (!isAboutTopic(error) || !isOfNow) return
     this.#context.metadata.forget(this.name)
+    this.#outdated = this.#asked
     // What comes from now on waits until it is known whether there is such a topic.
     if (error.code !== 'MESSAGE_TOO_LARGE') this.#metadata = undefined
     else this.#refresh()
@@ -145,7 +151,7 @@ export class TopicQueue implements QueueTopic {
 
   async #serveHeld(): Promise<void> {
     this.#isServingHeld = true
-    while (this.#held.length > 0) {
+    for (let failures = 1; this.#held.length > 0; failures++) {
       try {
         const topic = await this.#ask()
         // One leaves only once it has its place: what gets room by that comes behind all that are held.
@@ -154,23 +160,44 @@ export class TopicQueue implements QueueTopic {
         }
       } catch (thrown) {
         const error = asSpoolError(thrown)
-        if (isWorthRetrying(error)) continue
-        this.#failHeld(this.#takeHeld(), refused(error))
+        if (!isWorthRetrying(error)) this.#failHeld(this.#takeHeld(), refused(error))
+        // Given up meanwhile: nothing is held any more.
+        else await this.#pauseAfter(failures, error).catch(() => {})
       }
     }
     this.#isServingHeld = false
     this.#wakeUp.cancel()
   }
 
+  /** However short its own time-out, a broker that is away is not asked without end. */
+  #pauseAfter(failures: number, error: SpoolError): Promise<void> {
+    const { settings, random, givenUp } = this.#context
+    return pause(retryDelayMs(failures, settings, random.next(), error), givenUp)
+  }
+
   /** The topic as the broker describes it now. */
   async #ask(): Promise<TopicMetadata> {
+    for (;;) {
+      this.#asked += 1
+      const number = this.#asked
+      const topic = await this.#askOnce()
+      if (number > this.#outdated && number > this.#answered) {
+        this.#answered = number
+        this.#learn(topic)
+        return topic
+      }
+      // A later question was answered first; else a batch has shown meanwhile that it is otherwise.
+      if (number < this.#answered && this.#metadata !== undefined) return this.#metadata
+    }
+  }
+
+  async #askOnce(): Promise<TopicMetadata> {
     const { metadata } = this.#context
     // From memory where nobody found that to be wrong; else again.
     const topic = await (this.#metadata === undefined
       ? metadata.topic(this.name)
       : metadata.refresh(this.name))
     await partitionerReady(topic.partitioner)
-    this.#learn(topic)
     return topic
   }
 
@@ -286,13 +313,26 @@ export function heldRecord(
     owner,
     tag,
     generation: ledger.generation,
-    bytes: (key?.length ?? 0) + (value?.length ?? 0) + HELD_OVERHEAD_BYTES,
+    bytes: heldBytes(key, value, copies),
     deadlineMs: performance.now() + settings.deliveryTimeoutMs,
   }
 }
 
 /** About what the objects around its bytes take. */
 const HELD_OVERHEAD_BYTES = 256
+const HELD_HEADER_OVERHEAD_BYTES = 128
+
+function heldBytes(
+  key: Uint8Array | null,
+  value: Uint8Array | null,
+  headers: readonly HeaderToAppend[],
+): number {
+  let bytes = HELD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
+  for (const header of headers) {
+    bytes += HELD_HEADER_OVERHEAD_BYTES + header.name.length + (header.value?.length ?? 0)
+  }
+  return bytes
+}
 
 /** Bytes which compressed are at most `bytesMax`: what does not compress grows by a little. */
 function beforeCompression(bytesMax: number, compression: string): number {
