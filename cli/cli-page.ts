@@ -96,17 +96,17 @@ function exitCodes(): string {
 
 const POSITIONS = `## Positions
 
-One grammar for \`-o\`, \`--until\`, \`--at\` and \`--before\`, the same as in the HTTP interface, and kcat's words for the same things.
+One grammar for \`-o\`, \`--from\`, \`--to\`, \`--until\`, \`--at\` and \`--before\`, the same as in the HTTP interface, and kcat's words for the same things.
 
 | position | is |
 |---|---|
 | \`earliest\`, \`beginning\` | the first record kept |
 | \`latest\`, \`end\` | the end: what comes after |
 | \`1500\` | an offset, of one partition |
-| \`0:1500,1:1742\` | an offset for each partition (\`-o\`, \`--until\`) |
+| \`0:1500,1:1742\` | an offset for each partition (not with \`--at\` and \`--before\`) |
 | \`-10\` | the last ten records of each partition |
 | \`@1735689600000\`, \`s@1735689600000\` | a time, in milliseconds since 1970 |
-| \`2025-01-01T00:00:00Z\`, \`2025-01-01T00:00:00+02:00\` | a time |
+| \`2025-01-01T00:00:00Z\`, \`2025-01-01T00:00+02:00\` | a time |
 | \`-PT1H\`, \`-P7D\` | that long ago |
 | \`e@1735689600000\` | with \`-o\`: the end, not the beginning |
 

@@ -15,6 +15,8 @@ export interface ConsumeRequest {
   readonly topic: string
   readonly partitions: readonly number[] | undefined
   readonly from: TypedPosition
+  /** The option that says it. */
+  readonly fromOption: '-o' | '--from'
   readonly until: TypedPosition | undefined
   readonly endsAtEnd: boolean
   readonly countMax: number
@@ -43,6 +45,7 @@ export function consumeRequest(word: unknown, options: ConsumeOptions): ConsumeR
     topic,
     partitions: options.partition,
     ...rangeOf(options.offset ?? [], options.until),
+    fromOption: '-o',
     endsAtEnd: options.exit === true,
     countMax: options.count ?? Number.POSITIVE_INFINITY,
     outOfRange: options.outOfRange,
@@ -70,7 +73,7 @@ export function consumePlan(
   end: TopicOffsets | undefined,
 ): ConsumePlan {
   const wanted = wantedPartitions(request, begin)
-  const given = offsetsGiven(request.from, '-o', wanted)
+  const given = offsetsGiven(request.from, request.fromOption, wanted)
   const from: Record<number, number> = {}
   for (const { partition, offset, logStartOffset, highWatermark } of begin.partitions) {
     if (!wanted.includes(partition)) continue

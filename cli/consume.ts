@@ -5,9 +5,7 @@
  */
 
 import { recordFilter } from '../broker/http/records/record-filter.ts'
-import { SpoolError } from '../client/api/errors.ts'
 import type { Client } from '../client/index.ts'
-import { CommandError } from './command-error.ts'
 import { openClient } from './connection.ts'
 import type { ConsumeOptions } from './consume-options.ts'
 import {
@@ -20,10 +18,10 @@ import {
 import { consumePrinter } from './consume-printer.ts'
 import { EndNotes } from './end-notes.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
-import { exitCodeOf } from './failure.ts'
 import { goOnCommand } from './go-on.ts'
 import { interruption } from './interruption.ts'
 import { RecordPump } from './record-pump.ts'
+import { sayInterrupted, withNextStep } from './stopped.ts'
 import { UsageError } from './usage-error.ts'
 import type { GlobalOptions, VerbCall } from './verb.ts'
 
@@ -48,41 +46,10 @@ export async function consume(call: VerbCall<ConsumeOptions>): Promise<ExitCode>
     const goOn = (from = nextOffsets) =>
       goOnCommand(request, options, global, { nextOffsets: from, count: pump.count })
     if (!signal.aborted) throw withNextStep(error, nextOffsets, goOn)
-    sayInterrupted(signal, global, nextOffsets, goOn())
+    sayInterrupted(call, { nextOffsets, nextStep: goOn() })
     return exitCodes.interrupted
   }
   return exitCodes.done
-}
-
-/** Records that can not be read or printed need not be the end: what comes after them can. */
-function withNextStep(
-  error: unknown,
-  nextOffsets: Readonly<Record<number, number>>,
-  goOn: (from: Readonly<Record<number, number>>) => string,
-): unknown {
-  if (!(error instanceof SpoolError)) return error
-  const { partition, nextOffset } = error.extensions
-  if (typeof partition !== 'number' || typeof nextOffset !== 'number') return error
-  return new CommandError(error.detail, {
-    exitCode: exitCodeOf(error),
-    nextStep: `to go on after it: ${goOn({ ...nextOffsets, [partition]: nextOffset })}`,
-    cause: error,
-  })
-}
-
-function sayInterrupted(
-  signal: AbortSignal,
-  { isJson, isQuiet }: GlobalOptions,
-  nextOffsets: Readonly<Record<number, number>>,
-  nextStep: string,
-): void {
-  if (isJson) {
-    const detail = (signal.reason as Error).message
-    const document = { verb: 'consume', code: 'INTERRUPTED', detail, nextOffsets, nextStep }
-    process.stderr.write(`${JSON.stringify(document)}\n`)
-  } else if (!isQuiet) {
-    process.stderr.write(`to go on: ${nextStep}\n`)
-  }
 }
 
 /** Asks the broker what the positions mean; where it is not there, that is said at once. */
@@ -111,7 +78,12 @@ function readerOf(
   })
 }
 
-function filterOf({ key, header, contains }: ConsumeOptions) {
+/** Which records are wanted; `undefined`: all. */
+export function filterOf({
+  key,
+  header,
+  contains,
+}: Pick<ConsumeOptions, 'key' | 'header' | 'contains'>) {
   if (header !== undefined && !header.includes(':')) {
     throw new UsageError(`--header ${JSON.stringify(header)}: expected name:value`)
   }

@@ -153,9 +153,7 @@ function explained(error: SpoolError, context: FailureContext): Explanation {
     case 'TOPIC_ALREADY_EXISTS':
       return existing(sentence, context)
     case 'OFFSET_OUT_OF_RANGE':
-      return verb === 'consume'
-        ? { sentence, nextStep: 'begin elsewhere with -o, or add: --out-of-range earliest' }
-        : { sentence }
+      return outOfRange(sentence, verb)
     case 'ROUTE_NOT_FOUND':
       return { sentence, nextStep: `what answers at ${url} may be no broker, or an older one` }
     default:
@@ -166,6 +164,14 @@ function explained(error: SpoolError, context: FailureContext): Explanation {
 /** Options and arguments are what was typed, not parameters and fields of a request. */
 function inWordsOfTheCommandLine(detail: string): string {
   return detail.replace(/^at=(\S+): /, '--at $1: ').replaceAll(/\bas=(auto|base64)/g, '--as $1')
+}
+
+/** Those that read say where from, each in its own word. */
+function outOfRange(sentence: string, verb: string): Explanation {
+  const option = { consume: '-o', replay: '--from' }[verb]
+  if (option === undefined) return { sentence }
+  const nextStep = `begin elsewhere with ${option}, or add: --out-of-range earliest`
+  return { sentence, nextStep }
 }
 
 /** `topic NAME exists already`, or `topic NAME exists, but …` where it is not as it was asked for. */

@@ -23,7 +23,7 @@ export function toPosition(word: string, option: string): string {
       `${option} stored: no group is read with, so nothing is stored; say where to begin, such as ${option} earliest`,
     )
   }
-  const text = KCAT_NAMES[word] ?? word.replace(/^s@(?=\d+$)/, '@')
+  const text = KCAT_NAMES[word] ?? withSeconds(word.replace(/^s@(?=\d+$)/, '@'))
   try {
     parsePosition(text, option)
   } catch (error) {
@@ -31,6 +31,11 @@ export function toPosition(word: string, option: string): string {
     throw new UsageError(error.detail.replace('=', ' '))
   }
   return text
+}
+
+/** People type times to the minute; the API wants the seconds too. */
+function withSeconds(word: string): string {
+  return word.replace(/^(\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2})(?=[Zz]$|[+-]\d{2}:\d{2}$)/, '$1:00')
 }
 
 /** As `toPosition`, and `0:1500,1:1742` for an offset in each of some partitions. */

@@ -13,7 +13,6 @@ import { goOnSentence } from './produce/go-on.ts'
 import { type Input, openInputs } from './produce/input.ts'
 import type { UploadEnd } from './produce/line-upload.ts'
 import { type ProducePlan, producePlan } from './produce/plan.ts'
-import { openDisplay } from './produce/progress-display.ts'
 import { RefusalLog } from './produce/refusal-log.ts'
 import {
   doneSentence,
@@ -24,6 +23,7 @@ import {
 import { resumingOf } from './produce/resuming.ts'
 import { Session } from './produce/session.ts'
 import { Target } from './produce/target.ts'
+import { openUploadDisplay } from './produce/upload-display.ts'
 import type { ProduceOptions } from './produce-options.ts'
 import type { GlobalOptions, VerbCall } from './verb.ts'
 
@@ -74,7 +74,7 @@ async function load(
     onRefused: (refused) => refusals.add(refused),
     random,
   })
-  const display = await openDisplay(plan, inputs, global, session.acknowledged)
+  const display = await openUploadDisplay(plan, inputs, global, session.acknowledged)
   const refusals = new RefusalLog(global.isJson, (text) => display.aside(text))
   if (plan.valueFile === undefined && plan.files.length === 0 && process.stdin.isTTY) {
     output.remark('one record a line; Ctrl-D ends')

@@ -14,6 +14,7 @@ import { printUsageProblem } from './failure.ts'
 import { declareLog } from './log-dump-options.ts'
 import { Misunderstood } from './misunderstood.ts'
 import { declareProduce } from './produce-options.ts'
+import { declareReplay } from './replay-options.ts'
 import { declareTopics } from './topics-options.ts'
 import { nameOf, withGlobalOptions } from './verb.ts'
 
@@ -83,6 +84,7 @@ export function buildProgram({ columns = process.stdout.columns } = {}): Command
   program.commandsGroup('Records:')
   declareProduce(program)
   declareConsume(program)
+  declareReplay(program)
   program.commandsGroup('Topics:')
   declareTopics(program)
   program.commandsGroup('Brokers:')
@@ -117,6 +119,7 @@ Examples:
   $ spool produce access --from-file access.ndjson --key-from /user
   $ spool consume access -o -10 -e                     # the last ten records of each partition
   $ spool consume access -f '%p/%o %k %s\\n'            # go on as records come
+  $ spool replay access --from -PT1H --into test       # the last hour once more, elsewhere
 
 Exit codes:
 ${exitCodeRows('others')

@@ -5,7 +5,7 @@
 
 import { toProblem } from '../../client/api/errors.ts'
 import { SpoolError } from '../../client/index.ts'
-import { counted, countForPeople } from '../numbers.ts'
+import { counted, countForPeople, paceForPeople } from '../numbers.ts'
 import type { Acknowledged, PartitionTotals } from './acknowledged.ts'
 import type { RefusedLine } from './line-upload.ts'
 
@@ -44,19 +44,13 @@ export function reportDocument(result: UploadResult): Readonly<Record<string, un
   }
 }
 
-/** Below this a rate is chance. */
-const RATED_MS_MIN = 1_000
-
 /** `1,813,022 records to access in 2.1 s, 863,000 a second`, or where the one record is. */
 export function doneSentence(result: UploadResult): string {
   const { topic, elapsedMs, acknowledged, refused } = result
   const { count } = acknowledged
   const totals = acknowledged.totals()
-  const parts = [`${counted(count, 'record')} to ${topic}${placeOfOne(topic, count, totals)}`]
-  if (elapsedMs >= RATED_MS_MIN) {
-    const rate = countForPeople(roundedRate(count, elapsedMs))
-    parts[0] += ` in ${secondsForPeople(elapsedMs)}, ${rate} a second`
-  }
+  const where = `${counted(count, 'record')} to ${topic}${placeOfOne(topic, count, totals)}`
+  const parts = [`${where}${paceForPeople(count, elapsedMs)}`]
   if (acknowledged.earlier > 0) {
     parts.push(`${countForPeople(acknowledged.earlier)} were there already`)
   }
@@ -101,21 +95,4 @@ export function refusalDocument(refused: RefusedLine): Readonly<Record<string, u
   const problem = toProblem(new SpoolError(code, detail, { outcome: 'refused' }))
   // JSON leaves out what is undefined.
   return { verb: 'produce', ...problem, file, line }
-}
-
-/** Two digits that mean something. */
-function roundedRate(count: number, ms: number): number {
-  const rate = (count / ms) * 1_000
-  const unit = 10 ** Math.max(0, Math.floor(Math.log10(rate || 1)) - 2)
-  return Math.round(rate / unit) * unit
-}
-
-/** `2.1 s`, `40 s`, `3 min 20 s`, `2 h 5 min`. */
-export function secondsForPeople(ms: number): string {
-  const seconds = ms / 1_000
-  if (seconds < 9.95) return `${seconds.toFixed(1)} s`
-  const whole = Math.round(seconds)
-  if (whole < 60) return `${whole} s`
-  if (whole < 3_600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
-  return `${Math.floor(whole / 3_600)} h ${Math.floor((whole % 3_600) / 60)} min`
 }

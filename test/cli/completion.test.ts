@@ -46,6 +46,7 @@ describe('what is offered', () => {
       'produce',
       'consume',
       'cat',
+      'replay',
       'topics',
       'offsets',
       'serve',
@@ -83,6 +84,8 @@ describe('what is offered', () => {
     ])
     expect(await offered('topics', 'list', '--token-file', '')).toEqual(['<file>'])
     expect(await offered('consume', '-t', 'a')).toEqual(['access'])
+    expect(await offered('replay', 'access', '--into', '')).toEqual(['access', 'clicks'])
+    expect(await offered('replay', 'access', '--from', 'ea')).toEqual(['earliest'])
     expect(await offered('consume', 'access', '-c', '')).toEqual([])
   })
 

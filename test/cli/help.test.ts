@@ -26,6 +26,7 @@ describe('help', () => {
         'log dump',
         'offsets',
         'produce',
+        'replay',
         'topics alter',
         'topics create',
         'topics delete',
@@ -177,6 +178,28 @@ const MISUNDERSTOOD: readonly (readonly [string, string])[] = [
   [
     'consume a -f %x',
     'spool consume: -f "%x": %x is no token; there are %s %S %R %k %K %h %t %p %o %T and %%',
+  ],
+  ['replay', 'spool replay: <topic> is missing'],
+  ['replay a b', 'spool replay: takes one argument, not: a, b'],
+  [
+    'replay a --rate fast',
+    'spool replay: --rate "fast": expected so many records a second, minute or hour: 5000/s, 100/m',
+  ],
+  [
+    'replay a --speed 0x',
+    'spool replay: --speed "0x": expected a speed from 0.001x to 1000000x: 1x is as it was, 10x ten times as fast',
+  ],
+  [
+    'replay a --rate 5 --speed 2',
+    'spool replay: --rate and --speed each say how fast: leave out one of them',
+  ],
+  [
+    'replay a --until 2025-01-01T00:00',
+    'spool replay: --until "2025-01-01T00:00": a time needs its seconds and a zone: Z or +02:00 at the end',
+  ],
+  [
+    'replay a --into b -f %s',
+    'spool replay: -f is about printing, and --into prints no records: leave out one',
   ],
   ['consume a --as json', 'spool consume: --as says how values become JSON: it needs --json'],
   [

@@ -2,13 +2,12 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { durationForPeople } from '../../cli/numbers.ts'
 import { Acknowledged, BEGINNING, type Place } from '../../cli/produce/acknowledged.ts'
 import { Arrived, numberOf, printOf } from '../../cli/produce/arrived.ts'
 import { goOnSentence } from '../../cli/produce/go-on.ts'
 import { Pace } from '../../cli/produce/pace.ts'
 import { producePlan } from '../../cli/produce/plan.ts'
-import { progressText, Rates } from '../../cli/produce/progress-display.ts'
-import { secondsForPeople } from '../../cli/produce/report.ts'
 import {
   decidingWords,
   decodeState,
@@ -16,6 +15,7 @@ import {
   encodeState,
   type ResumeState,
 } from '../../cli/produce/resume-state.ts'
+import { progressText, Rates } from '../../cli/progress-display.ts'
 import { type Delivery, SpoolError } from '../../client/index.ts'
 
 function delivery(partition: number, recordCount: number, baseOffset: number): Delivery {
@@ -245,22 +245,35 @@ describe('pace', () => {
 describe('words', () => {
   test('progress is a share, sizes, rates and the time that is left', () => {
     const rates = new Rates()
-    rates.update({ bytes: 0, records: 0 }, 1_000)
-    rates.update({ bytes: 50 * 1024 * 1024, records: 250_000 }, 2_000)
-    const progress = { bytes: 100 * 1024 * 1024, records: 500_000 }
-    expect(progressText('a.ndjson', progress, rates, 200 * 1024 * 1024)).toBe(
+    rates.update({ done: 0, records: 0 }, 1_000)
+    rates.update({ done: 50 * 1024 * 1024, records: 250_000 }, 2_000)
+    const progress = { done: 100 * 1024 * 1024, records: 500_000 }
+    const file = { name: 'a.ndjson', total: 200 * 1024 * 1024, unit: 'bytes' } as const
+    expect(progressText(file, progress, rates)).toBe(
       ' 50%  100 MiB of 200 MiB  50 MiB/s  250,000 records/s  2.0 s left  a.ndjson',
     )
-    expect(progressText(undefined, progress, rates, undefined)).toBe(
-      '500,000 records  250,000 records/s',
-    )
-    expect(progressText(undefined, { bytes: 0, records: 0 }, new Rates(), 0)).toContain('100%')
+    const stdin = { name: undefined, total: undefined, unit: 'bytes' } as const
+    expect(progressText(stdin, progress, rates)).toBe('500,000 records  250,000 records/s')
+    const empty = { ...stdin, total: 0 }
+    expect(progressText(empty, { done: 0, records: 0 }, new Rates())).toContain('100%')
   })
 
   test('times', () => {
     expect(
-      [0, 2_140, 9_940, 9_960, 59_400, 59_600, 200_000, 7_500_000].map(secondsForPeople),
-    ).toEqual(['0.0 s', '2.1 s', '9.9 s', '10 s', '59 s', '1 min 0 s', '3 min 20 s', '2 h 5 min'])
+      [0, 2_140, 9_940, 9_960, 59_400, 59_600, 200_000, 7_500_000, 270_000_000].map(
+        durationForPeople,
+      ),
+    ).toEqual([
+      '0.0 s',
+      '2.1 s',
+      '9.9 s',
+      '10 s',
+      '59 s',
+      '1 min 0 s',
+      '3 min 20 s',
+      '2 h 5 min',
+      '3 d 3 h',
+    ])
   })
 
   test('the command that goes on is the one that was typed', () => {
