@@ -192,11 +192,11 @@ export class TopicQueue implements QueueTopic {
   }
 
   async #askOnce(): Promise<TopicMetadata> {
-    const { metadata } = this.#context
+    const { metadata, givenUp } = this.#context
     // From memory where nobody found that to be wrong; else again.
     const topic = await (this.#metadata === undefined
-      ? metadata.topic(this.name)
-      : metadata.refresh(this.name))
+      ? metadata.topic(this.name, givenUp)
+      : metadata.refresh(this.name, givenUp))
     await partitionerReady(topic.partitioner)
     return topic
   }
