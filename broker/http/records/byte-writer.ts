@@ -6,6 +6,8 @@
 const FIRST_BYTES = 16 * 1024
 /** A buffer that grew beyond this for one large record is not kept for the next ones. */
 const KEPT_BYTES_MAX = 256 * 1024
+/** A buffer so full is handed over as it is; one with more room in it would be memory for nothing. */
+const FULL_SHARE = 0.8
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 /** A control character becomes at most six bytes: \u001f. */
@@ -46,13 +48,15 @@ export class ByteWriter {
   }
 
   /**
-   * Everything written so far in a buffer of just that size. The writer keeps its own, which is as large as
+   * Everything written so far in a buffer of about that size. The writer keeps its own, which is as large as
    * the largest so far, unless that is larger than anybody needs twice.
    */
   takeExactly(): Buffer {
-    if (this.#bytes.length > KEPT_BYTES_MAX) return this.take()
+    const isLarge = this.#bytes.length > KEPT_BYTES_MAX
+    if (isLarge && this.#length > this.#bytes.length * FULL_SHARE) return this.take()
     const taken = Buffer.allocUnsafeSlow(this.#length)
     this.#bytes.copy(taken, 0, 0, this.#length)
+    if (isLarge) this.#bytes = Buffer.allocUnsafeSlow(FIRST_BYTES)
     this.#length = 0
     return taken
   }

@@ -17,6 +17,9 @@ import { ScanMemory, type StreamMemory } from './memory.ts'
 import { LOOK_BYTES } from './tail.ts'
 import type { StreamTotals } from './totals.ts'
 
+/** Decompressed bytes of one place before others have their turn; about, since batches are not broken. */
+const TURN_BYTES = 1024 * 1024
+
 export interface PlaceOptions {
   readonly partition: Partition
   readonly from: number
@@ -39,6 +42,8 @@ export class Place implements FeedReader {
   #scanMemory: ScanMemory | undefined
   #builder: ChunkBuilder | undefined
   #isInBatch = false
+  /** Bytes the scan had looked at when the turn began. */
+  #turnStart = 0
   nextOffset: number
   until: number
   /** Exclusive; infinite while it is not known. Changed by `endAt`. */
@@ -71,9 +76,23 @@ export class Place implements FeedReader {
     return feed.isClosed && this.nextOffset >= feed.nextOffset
   }
 
-  /** True while a piece of the log that was read is not used up: its turn is not over. */
-  get isInPiece(): boolean {
-    return this.#isInBatch || this.#scan?.hasMoreOfPiece === true
+  /**
+   * True while its turn is not over: what it has in hand would have to be read or decompressed again. A piece
+   * of the log that compresses well may hold very much, so a turn ends within it, too, between two batches.
+   */
+  get isInTurn(): boolean {
+    return this.#isInBatch || this.#hasMoreOfTurn
+  }
+
+  /** Its turn is over. `isShared`: others have theirs now, and it holds nothing meanwhile. */
+  endTurn(isShared: boolean): void {
+    if (isShared) this.rest()
+    this.#turnStart = this.#scan?.scannedBytes ?? 0
+  }
+
+  get #hasMoreOfTurn(): boolean {
+    const scan = this.#scan
+    return scan?.hasMoreOfPiece === true && scan.scannedBytes - this.#turnStart < TURN_BYTES
   }
 
   /** What the feed has for it; `undefined` when that is nothing yet, and the place is woken when there is. */
@@ -118,8 +137,8 @@ export class Place implements FeedReader {
     try {
       while (!builder.isFull && scan.scannedBytes - startedAt < LOOK_BYTES) {
         if (!this.#isInBatch) {
-          // The turn ends with the piece: with the next one in hand it would never end.
-          if (!builder.isEmpty && !scan.hasMoreOfPiece) break
+          // With the next batch in hand the turn would never end.
+          if (!builder.isEmpty && !this.#hasMoreOfTurn) break
           this.#isInBatch = await scan.nextBatch(upTo)
           if (scan !== this.#scan) return undefined
           if (!this.#isInBatch) break
@@ -138,6 +157,7 @@ export class Place implements FeedReader {
   /** Lets go of what it holds while its reader takes nothing; it is read again later. */
   rest(): void {
     this.#scan = undefined
+    this.#turnStart = 0
     this.#builder = undefined
     this.#isInBatch = false
     this.#scanMemory?.close()
@@ -183,7 +203,9 @@ export class Place implements FeedReader {
   }
 
   #openScan(): RecordScan {
-    if (this.#scan !== undefined) return this.#scan
+    if (this.#scan?.nextOffset === this.nextOffset) return this.#scan
+    // There is none, or the reader took only a part of what it had read.
+    this.rest()
     const { partition, maxDecompressedBytes, memory } = this.#options
     const held = new ScanMemory(memory, 'history')
     this.#scanMemory = held

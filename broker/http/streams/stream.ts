@@ -254,9 +254,8 @@ export class RecordStream {
 
   async #readFrom(place: Place): Promise<void> {
     const chunk = await this.#readOf(place)
-    // In the middle of a piece of the log it goes on with that, or it would be read twice.
-    if (!place.isInPiece) {
-      if (this.#undone.size > 1) place.rest()
+    if (!place.isInTurn) {
+      place.endTurn(this.#undone.size > 1)
       this.#toTheBack(place)
     }
     if (chunk !== undefined) this.#give(place, chunk)

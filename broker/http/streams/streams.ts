@@ -116,8 +116,8 @@ export class Streams {
     const source = await untilGone(reply.raw, closing, (signal) =>
       begin(this.#surroundings, signal),
     )
-    // Whoever holds what there is lacks is cut by then, or has taken it.
-    const busyMsMax = stalledMsMax
+    // Whoever holds what there is lacks is cut by then, or has taken it: one that stalls a little later, too.
+    const busyMsMax = 2 * stalledMsMax + TICK_MS
     return new RecordStream({
       manner,
       source,

@@ -1,5 +1,6 @@
 /** Readers that are slow or take nothing: paused in bounded memory, cut after a while, and no burden to others. */
 
+import { randomBytes } from 'node:crypto'
 import { createConnection, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
@@ -32,7 +33,8 @@ function deaf(path: string, accept: string): Socket {
 }
 
 async function appendMuch(topic: TestTopic, partition: number, bytes: number): Promise<number> {
-  const value = 'x'.repeat(250_000)
+  // Nothing that compresses, so that the log is as long as what is read.
+  const value = randomBytes(190_000).toString('base64')
   const count = Math.ceil(bytes / value.length)
   for (let i = 0; i < count; i++) await topic.produce({ partition, value })
   return count
