@@ -188,7 +188,7 @@ class Passage {
 
   #reply(chunk: Buffer): void {
     if (!this.#isFaulty || this.#fault === 'stall') this.#near.write(chunk)
-    else if (this.#fault === 'replyCut') {
+    else if (this.#fault === 'replyCut' && !this.#near.writableEnded) {
       this.#near.write(chunk.subarray(0, this.#random.below(chunk.length)))
       this.#near.destroySoon()
       this.#far.destroy()
