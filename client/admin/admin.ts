@@ -1,12 +1,22 @@
 /**
- * Topics, offsets and the cluster: the routes that change or describe things, with the types of the
+ * Topics, offsets, groups and the cluster: the routes that change or describe things, with the types of the
  * contract. Every method is one request; those that only ask are tried again for retriable errors until
- * `requestTimeoutMs` is up, those that change topics never are.
+ * `requestTimeoutMs` is up, those that change something never are.
  */
 
 import type { Static } from '@sinclair/typebox'
 import { ROUTES } from '../api/routes.ts'
 import type { ClusterDescription } from '../api/schemas/cluster.ts'
+import type {
+  CommitOffsets,
+  CommitReply,
+  CommittedOffset,
+  GroupDescription,
+  GroupOffset,
+  GroupOffsets,
+  GroupSummary,
+  ResetReply,
+} from '../api/schemas/groups.ts'
 import type {
   AlterTopic,
   CreateTopic,
@@ -26,7 +36,17 @@ export type TopicToCreate = Static<typeof CreateTopic>
 export type TopicChange = Static<typeof AlterTopic>
 export type Cluster = Static<typeof ClusterDescription>
 export type Trimmed = Static<typeof TrimmedPartition>
-export type { TopicDescription, TopicOffsets, TopicSummary }
+export type OffsetToCommit = CommitOffsets['offsets'][number]
+export type {
+  CommittedOffset,
+  GroupDescription,
+  GroupOffset,
+  GroupSummary,
+  ResetReply,
+  TopicDescription,
+  TopicOffsets,
+  TopicSummary,
+}
 
 export interface CallOptions {
   /** Aborted: the call rejects with the signal's reason. What was sent may still take effect. */
@@ -43,6 +63,32 @@ export interface ListTopicsOptions extends CallOptions {
 export interface EnsuredTopic extends TopicDescription {
   /** False: it was there already, the same. */
   readonly isCreated: boolean
+}
+
+export interface ListGroupsOptions extends CallOptions {
+  /** Groups asked for at a time, 1 to 1,000; 100 when absent. */
+  readonly pageSize?: number
+}
+
+export interface GroupPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface GroupReset extends CallOptions {
+  /**
+   * A position, so many records on (`{ shift: 100 }`) or back (`{ shift: -100 }`), or an offset for each
+   * partition, as `from` and `to` of an earlier answer have it.
+   */
+  readonly to:
+    | PositionLike
+    | { readonly shift: number }
+    | { readonly offsets: readonly (GroupPartition & { readonly offset: number | null })[] }
+  /** All partitions of these; where neither is given, every partition the group reads or has committed. */
+  readonly topics?: readonly string[]
+  readonly partitions?: readonly GroupPartition[]
+  /** True: say what it would do, and do nothing. */
+  readonly dryRun?: boolean
 }
 
 export class Admin {
@@ -137,6 +183,70 @@ export class Admin {
     return (await this.#retried(ask, options)).document as ProducerIdentity
   }
 
+  /** All consumer groups in the order of their names, a page at a time as the loop goes on. */
+  async *listGroups(options: ListGroupsOptions = {}): AsyncGenerator<GroupSummary, void, void> {
+    const path = pathOf(ROUTES.listGroups, {})
+    let after: string | undefined
+    do {
+      const page = await this.#ask(path, options, { limit: options.pageSize, after })
+      const { groups, next } = page as { groups: GroupSummary[]; next?: string }
+      yield* groups
+      after = next
+    } while (after !== undefined)
+  }
+
+  /** @throws SpoolError GROUP_ID_NOT_FOUND */
+  describeGroup(group: string, options?: CallOptions): Promise<GroupDescription> {
+    return this.#ask(pathOf(ROUTES.describeGroup, { group }), options)
+  }
+
+  /**
+   * Forgets a group without members, with all it has committed.
+   *
+   * @throws SpoolError NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND
+   */
+  async deleteGroup(group: string, options?: CallOptions): Promise<void> {
+    await this.#change('DELETE', pathOf(ROUTES.deleteGroup, { group }), undefined, options)
+  }
+
+  /**
+   * Where the group stands in each partition it reads or has committed, with its lag in records and in
+   * time; of one topic where `topic` is given.
+   */
+  async groupOffsets(
+    group: string,
+    { topic, ...options }: CallOptions & { readonly topic?: string } = {},
+  ): Promise<GroupOffset[]> {
+    const path = pathOf(ROUTES.groupOffsets, { group })
+    return (await this.#ask<GroupOffsets>(path, options, { topic })).offsets
+  }
+
+  /**
+   * Commits offsets on behalf of a group without members; each is the next to read.
+   *
+   * @throws SpoolError NON_EMPTY_GROUP while the group has members: they commit, or reset the group. With
+   * `extensions.offsets` where some were committed and some were not.
+   */
+  async commitGroupOffsets(
+    group: string,
+    offsets: readonly OffsetToCommit[],
+    options?: CallOptions,
+  ): Promise<CommittedOffset[]> {
+    const path = pathOf(ROUTES.commitOffsets, { group })
+    return (await this.#change<CommitReply>('PUT', path, { offsets }, options)).offsets
+  }
+
+  /**
+   * Makes the group go back, or forward, also while its members run: they go on from there, and what they
+   * commit of before is refused. `from` of the answer undoes it.
+   */
+  resetGroupOffsets(group: string, reset: GroupReset): Promise<ResetReply> {
+    const { to, topics, partitions, dryRun } = reset
+    const isPosition = typeof to !== 'object' || to instanceof Date
+    const document = { to: isPosition ? positionText(to, 'to') : to, topics, partitions, dryRun }
+    return this.#change('POST', pathOf(ROUTES.resetOffsets, { group }), document, reset)
+  }
+
   cluster(options?: CallOptions): Promise<Cluster> {
     return this.#ask(pathOf(ROUTES.cluster, {}), options)
   }
@@ -146,7 +256,7 @@ export class Admin {
   }
 
   async #change<T>(
-    method: 'POST' | 'PATCH' | 'DELETE',
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
     path: string,
     document: unknown,
     options: CallOptions | undefined,
