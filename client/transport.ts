@@ -181,8 +181,13 @@ export interface RecordSource {
   next(): Promise<SourceBatch | undefined>
   /** A batch that lies ready, without a promise; `undefined`: ask `next()`. Throws nothing. */
   poll(): SourceBatch | undefined
-  /** Partitions that came into being while following. Those it has already are left alone. */
+  /** Further partitions. Those it has already are left alone. */
   add(partitions: readonly ReadRange[]): void
+  /**
+   * Nothing of these is given any more: neither what lies ready nor what is on its way. A partition may be
+   * added again, at any offset. Without any partition left, the source is at its end.
+   */
+  remove(partitions: readonly number[]): void
   /** A partition that had no end has one now; it may lie before what was given already. */
   endAt(partition: number, until: number): void
   /** Idempotent; a waiting `next()` resolves to `undefined`. */
@@ -195,6 +200,8 @@ export interface RecordSource {
  */
 export interface SourceBatch {
   readonly partition: number
+  /** What it was read for: the object given to `openSource` or `add`. */
+  readonly range: ReadRange
   readonly baseOffset: number
   /** Where it was asked from: records of it that come before are not wanted. */
   readonly fromOffset: number

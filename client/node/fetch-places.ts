@@ -9,10 +9,11 @@ import { SpoolError } from '../api/errors.ts'
 import { ENVELOPE_PARTITIONS_MAX } from '../api/schemas/envelopes.ts'
 import { type Backoff, isWorthRetrying, retryDelayMs } from '../retry.ts'
 import type { OutOfRange, ReadRange } from '../transport.ts'
-import type { FetchedPlace } from './fetch-reply.ts'
+import type { FetchedPlace, FetchPlace } from './fetch-reply.ts'
 
 interface Place {
   readonly partition: number
+  readonly range: ReadRange
   /** The next offset to ask for. */
   offset: number
   until: number
@@ -35,12 +36,26 @@ export class FetchPlaces {
   }
 
   add(ranges: readonly ReadRange[]): void {
-    for (const { partition, offset, until } of ranges) {
+    for (const range of ranges) {
+      const { partition, offset, until } = range
       if (this.#known.has(partition)) continue
       this.#known.add(partition)
-      const place = { partition, offset, until, failures: 0, askAtMs: 0 }
+      const place = { partition, range, offset, until, failures: 0, askAtMs: 0 }
       if (offset < until) this.#open.set(partition, place)
     }
+  }
+
+  /** What is on its way for them is not taken any more; they may be added again. */
+  remove(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      this.#known.delete(partition)
+      this.#open.delete(partition)
+    }
+  }
+
+  /** Whether what was fetched is still wanted: its partition may have been removed meanwhile. */
+  wants({ partition, range }: FetchPlace): boolean {
+    return this.#open.get(partition)?.range === range
   }
 
   /** The partition has an end now. */
@@ -80,8 +95,8 @@ export class FetchPlaces {
    * @throws SpoolError what can not be put right by asking again.
    */
   take(fetched: FetchedPlace, nowMs: number, random: number): void {
-    const place = this.#open.get(fetched.partition)
-    if (place === undefined) return
+    if (!this.wants(fetched)) return
+    const place = this.#open.get(fetched.partition)!
     if (fetched.error === undefined) {
       place.failures = 0
       place.offset = fetched.batches.at(-1)?.nextOffset ?? place.offset

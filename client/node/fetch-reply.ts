@@ -13,11 +13,14 @@ import {
 import { readFrame } from '../api/batch-frame.ts'
 import { isErrorCode, SpoolError } from '../api/errors.ts'
 import type { FetchResults } from '../api/schemas/envelopes.ts'
+import type { ReadRange } from '../transport.ts'
 
 /** What was asked of one partition. */
 export interface FetchPlace {
   readonly partition: number
   readonly offset: number
+  /** What it is part of. */
+  readonly range: ReadRange
 }
 
 export interface FetchedPlace extends FetchPlace {
@@ -65,6 +68,7 @@ export function readFetchReply(
     return {
       partition: place.partition,
       offset: place.offset,
+      range: place.range,
       highWatermark: offsetOr(result.highWatermark),
       logStartOffset: offsetOr(result.logStartOffset),
       batches: batchesOf(slice, place),

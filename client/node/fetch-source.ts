@@ -84,6 +84,12 @@ export class FetchSource implements RecordSource {
     this.#askOtherwise()
   }
 
+  remove(partitions: readonly number[]): void {
+    this.#places.remove(partitions)
+    this.#ready.drop(new Set(partitions))
+    if (this.#places.isDone) this.#askOtherwise()
+  }
+
   endAt(partition: number, until: number): void {
     this.#places.endAt(partition, until)
     if (this.#places.isDone) this.#askOtherwise()
@@ -182,6 +188,7 @@ export class FetchSource implements RecordSource {
     const batches: SourceBatch[] = []
     for (const place of fetched) {
       if (place.batches.length > 0 || place.error !== undefined) isAny = true
+      if (!this.#places.wants(place)) continue
       for (const batch of place.batches) {
         // Transaction markers are not records; what compaction left empty has none.
         if (batch.isControl || batch.recordCount === 0) continue

@@ -2,11 +2,12 @@
 
 import { RecordCursor } from '../../storage/record/batch-reader.ts'
 import type { RecordBatch } from '../../storage/record/record-batch.ts'
-import type { RecordFields, SourceBatch } from '../transport.ts'
+import type { ReadRange, RecordFields, SourceBatch } from '../transport.ts'
 import type { FetchedPlace } from './fetch-reply.ts'
 
 export class FetchedBatch implements SourceBatch {
   readonly partition: number
+  readonly range: ReadRange
   readonly fromOffset: number
   readonly highWatermark: number
   readonly #batch: RecordBatch
@@ -14,6 +15,7 @@ export class FetchedBatch implements SourceBatch {
 
   constructor(batch: RecordBatch, place: FetchedPlace, decompressedBytesMax: number) {
     this.partition = place.partition
+    this.range = place.range
     this.fromOffset = Math.max(place.offset, batch.baseOffset)
     this.highWatermark = place.highWatermark
     this.#batch = batch

@@ -76,6 +76,17 @@ export class ReadyBatches {
     }
   }
 
+  /** Takes out what is of these partitions. */
+  drop(partitions: ReadonlySet<number>): void {
+    const kept = this.#batches.slice(this.#head).filter((it) => !partitions.has(it!.partition))
+    this.clear()
+    for (const batch of kept) {
+      this.#batches.push(batch)
+      this.#bytes += batch!.sizeBytes
+    }
+    if (this.#hasRoom()) this.#wakeFetcher()
+  }
+
   /** No more will come. */
   end(): void {
     this.#isOver = true

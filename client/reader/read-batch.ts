@@ -4,9 +4,8 @@
  */
 
 import { SpoolError, spoolErrorFrom } from '../api/errors.ts'
-import type { Deserializer } from '../serdes/serde.ts'
 import type { RecordFields, SourceBatch } from '../transport.ts'
-import { ReadRecord, type RecordOrigin } from './read-record.ts'
+import { ReadRecord, type RecordContext, type RecordOrigin } from './read-record.ts'
 
 export interface BatchBounds {
   /** Records below are skipped: they were not asked for. */
@@ -18,16 +17,21 @@ export interface BatchBounds {
 export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable<ReadRecord<K, V>> {
   readonly #batch: SourceBatch
   readonly #bounds: BatchBounds
-  readonly #serdes: { readonly key: Deserializer<K>; readonly value: Deserializer<V> }
+  readonly #context: RecordContext<K, V>
 
-  constructor(
-    batch: SourceBatch,
-    bounds: BatchBounds,
-    serdes: { readonly key: Deserializer<K>; readonly value: Deserializer<V> },
-  ) {
+  constructor(batch: SourceBatch, bounds: BatchBounds, context: RecordContext<K, V>) {
     this.#batch = batch
     this.#bounds = bounds
-    this.#serdes = serdes
+    this.#context = context
+  }
+
+  get topic(): string {
+    return this.#context.topic
+  }
+
+  /** @internal */
+  get lease(): unknown {
+    return this.#context.lease
   }
 
   get partition(): number {
@@ -81,7 +85,7 @@ export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable
    * with `extensions` `partition`, `offset` and the batch's `nextOffset`: what comes after can be read.
    */
   [Symbol.iterator](): RecordIterator<K, V> {
-    return new RecordIterator(this.#batch, this.#bounds, this.#serdes)
+    return new RecordIterator(this.#batch, this.#bounds, this.#context)
   }
 }
 
@@ -94,11 +98,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
   readonly #until: number
   #nextOffset: number
 
-  constructor(
-    batch: SourceBatch,
-    { from, until }: BatchBounds,
-    serdes: { readonly key: Deserializer<K>; readonly value: Deserializer<V> },
-  ) {
+  constructor(batch: SourceBatch, { from, until }: BatchBounds, context: RecordContext<K, V>) {
     this.#batch = batch
     this.#from = from
     this.#until = until
@@ -108,7 +108,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
     } catch (error) {
       throw unreadable(batch, from, error)
     }
-    this.#origin = { ...serdes, partition: batch.partition, fields: this.#fields }
+    this.#origin = { ...context, partition: batch.partition, fields: this.#fields }
   }
 
   next(): IteratorResult<ReadRecord<K, V>, void> {

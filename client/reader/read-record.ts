@@ -9,12 +9,19 @@ import type { RawHeader, RecordFields } from '../transport.ts'
 /** A header's value is text where it is UTF-8. */
 export type ReadHeader = readonly [name: string, value: string | Uint8Array | null]
 
-/** What all records of one batch share. */
-export interface RecordOrigin<K, V> {
-  readonly partition: number
-  readonly fields: RecordFields
+/** What records need besides their bytes. */
+export interface RecordContext<K, V> {
+  readonly topic: string
   readonly key: Deserializer<K>
   readonly value: Deserializer<V>
+  /** For what a group's consumer read them: what is committed of them is checked by it. */
+  readonly lease?: unknown
+}
+
+/** What all records of one batch share. */
+export interface RecordOrigin<K, V> extends RecordContext<K, V> {
+  readonly partition: number
+  readonly fields: RecordFields
 }
 
 /** Stands for "not looked at yet"; null and undefined are values. */
@@ -51,8 +58,17 @@ export class ReadRecord<K = string | Uint8Array, V = unknown> {
     this.#headerCount = fields.headerCount
   }
 
+  get topic(): string {
+    return this.#origin.topic
+  }
+
   get partition(): number {
     return this.#origin.partition
+  }
+
+  /** @internal */
+  get lease(): unknown {
+    return this.#origin.lease
   }
 
   /**
@@ -97,8 +113,8 @@ export class ReadRecord<K = string | Uint8Array, V = unknown> {
 
   /** What `JSON.stringify` and `console.log` of a copy show. */
   toJSON(): object {
-    const { partition, offset, timestamp, key, value, headers } = this
-    return { partition, offset, timestamp, key, value, headers }
+    const { topic, partition, offset, timestamp, key, value, headers } = this
+    return { topic, partition, offset, timestamp, key, value, headers }
   }
 
   #read<T>(serde: Deserializer<T>, start: number, end: number, what: string): T | null {

@@ -8,6 +8,7 @@ import type { ClientContext } from '../client-context.ts'
 import type { RecordSource, SourceBatch } from '../transport.ts'
 import { ReadBatch } from './read-batch.ts'
 import type { ReadPlace, ReadPlaces } from './read-places.ts'
+import type { RecordContext } from './read-record.ts'
 import { ReadWatch } from './read-watch.ts'
 import type { ReaderSettings } from './reader-options.ts'
 import { Turn } from './turn.ts'
@@ -26,7 +27,7 @@ const WHOLE = { from: 0, until: Number.POSITIVE_INFINITY }
 
 export class ReadSession<K, V> {
   readonly turn = new Turn()
-  readonly #settings: ReaderSettings<K, V>
+  readonly #records: RecordContext<K, V>
   readonly #places: ReadPlaces
   readonly #source: RecordSource
   readonly #signal: AbortSignal
@@ -35,7 +36,7 @@ export class ReadSession<K, V> {
   #failure: { readonly reason: unknown } | undefined
 
   constructor({ context, topic, settings, places, signal }: SessionOptions<K, V>) {
-    this.#settings = settings
+    this.#records = { topic, key: settings.key, value: settings.value }
     this.#places = places
     this.#signal = signal
     this.#source = context.transport.openSource({
@@ -99,12 +100,12 @@ export class ReadSession<K, V> {
     const { until } = place
     if (batch.fromOffset >= until) return undefined
     place.nextOffset = batch.fromOffset
-    return new ReadBatch(batch, { from: batch.fromOffset, until }, this.#settings)
+    return new ReadBatch(batch, { from: batch.fromOffset, until }, this.#records)
   }
 
   /** The batch may hold the first record of the time at which its partition ends. */
   #endWithin(batch: SourceBatch, place: ReadPlace, endTimeMs: number): void {
-    for (const { offset, timestamp } of new ReadBatch(batch, WHOLE, this.#settings)) {
+    for (const { offset, timestamp } of new ReadBatch(batch, WHOLE, this.#records)) {
       if (timestamp < endTimeMs) continue
       place.until = offset
       place.endTimeMs = undefined

@@ -4,7 +4,7 @@
  */
 
 import { SpoolError } from '../api/errors.ts'
-import type { RawHeader, RecordFields, SourceBatch } from '../transport.ts'
+import type { RawHeader, ReadRange, RecordFields, SourceBatch } from '../transport.ts'
 import { decodeBase64, utf8 } from './base64.ts'
 
 /** A string is its UTF-8. */
@@ -24,13 +24,15 @@ export interface JsonRecord {
 export class JsonRecordBatch implements SourceBatch {
   readonly #records: JsonRecord[] = []
   readonly partition: number
+  readonly range: ReadRange
   readonly #highWatermark: number
   sizeBytes = 0
   maxTimestamp = -1
 
   /** `highWatermark` as it was known before these records. */
-  constructor(partition: number, highWatermark: number) {
-    this.partition = partition
+  constructor(range: ReadRange, highWatermark: number) {
+    this.partition = range.partition
+    this.range = range
     this.#highWatermark = highWatermark
   }
 

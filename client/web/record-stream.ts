@@ -11,7 +11,7 @@ import { ROUTES } from '../api/routes.ts'
 import type { TopicOffsets } from '../api/schemas/topics.ts'
 import { offsetsAnswer } from '../offsets-answer.ts'
 import { pathOf, withQuery } from '../paths.ts'
-import type { SourceCall, Transport } from '../transport.ts'
+import type { ReadRange, SourceCall, Transport } from '../transport.ts'
 import type { FetchExchanges, OpenReply } from './fetch-exchange.ts'
 import { LineReader } from './line-reader.ts'
 import { cursorOfPlaces, type StreamPlace } from './places-cursor.ts'
@@ -25,6 +25,7 @@ export interface StreamConnection {
 
 /** A partition as far as it was read. */
 export interface Place {
+  readonly range: ReadRange
   nextOffset: number
   /** Exclusive. */
   until: number

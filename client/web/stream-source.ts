@@ -29,8 +29,8 @@ export class StreamSource implements RecordSource {
   readonly #places = new Map<number, Place>()
   #ready: SourceBatch[] = []
   #stream: RecordStream | undefined
-  /** How often partitions were added: what was being opened meanwhile does not have them. */
-  #additions = 0
+  /** How often the partitions changed: what was being opened meanwhile is about others. */
+  #changes = 0
   #failures = 0
   /** Streams since the last record that broke off at something that can not be. */
   #corruptStreams = 0
@@ -55,8 +55,16 @@ export class StreamSource implements RecordSource {
 
   add(partitions: readonly ReadRange[]): void {
     if (!this.#addPlaces(partitions)) return
-    this.#additions++
+    this.#changes++
     // The open stream would begin them elsewhere.
+    this.#letGo()
+  }
+
+  remove(partitions: readonly number[]): void {
+    const gone = partitions.filter((partition) => this.#places.delete(partition))
+    if (gone.length === 0) return
+    this.#ready = this.#ready.filter((batch) => !gone.includes(batch.partition))
+    this.#changes++
     this.#letGo()
   }
 
@@ -74,8 +82,9 @@ export class StreamSource implements RecordSource {
 
   #addPlaces(partitions: readonly ReadRange[]): boolean {
     const added = partitions.filter(({ partition }) => !this.#places.has(partition))
-    for (const { partition, offset, until } of added) {
-      this.#places.set(partition, { nextOffset: offset, until, highWatermark: offset })
+    for (const range of added) {
+      const { partition, offset, until } = range
+      this.#places.set(partition, { range, nextOffset: offset, until, highWatermark: offset })
     }
     return added.length > 0
   }
@@ -118,9 +127,9 @@ export class StreamSource implements RecordSource {
     let stream = this.#stream
     try {
       if (stream === undefined) {
-        const additions = this.#additions
+        const changes = this.#changes
         stream = await openStream(this.#call, this.#places, this.#connection, this.#closing.signal)
-        if (additions !== this.#additions || this.#closing.signal.aborted) return stream.abort()
+        if (changes !== this.#changes || this.#closing.signal.aborted) return stream.abort()
         this.#stream = stream
       }
       const lines = await stream.next()
@@ -129,7 +138,7 @@ export class StreamSource implements RecordSource {
       for (const line of lines) if (line !== '') this.#take(line)
     } catch (error) {
       if (this.#closing.signal.aborted) return
-      // Let go of by `add`, or never begun.
+      // Let go of by `add` or `remove`, or never begun.
       if (stream !== undefined && stream !== this.#stream) return
       stream?.abort()
       this.#stream = undefined
@@ -175,7 +184,7 @@ export class StreamSource implements RecordSource {
     if (record.offset >= place.until) return
     const last = this.#ready.at(-1)
     const isSame = last instanceof JsonRecordBatch && last.partition === record.partition
-    const batch = isSame ? last : new JsonRecordBatch(record.partition, place.highWatermark)
+    const batch = isSame ? last : new JsonRecordBatch(place.range, place.highWatermark)
     batch.add(record, sizeBytes)
     if (!isSame) this.#ready.push(batch)
   }

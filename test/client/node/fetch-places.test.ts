@@ -4,24 +4,26 @@ import { describe, expect, test } from 'vitest'
 import { SpoolError } from '../../../client/api/errors.ts'
 import { FetchPlaces } from '../../../client/node/fetch-places.ts'
 import type { FetchedPlace } from '../../../client/node/fetch-reply.ts'
-import type { OutOfRange } from '../../../client/transport.ts'
+import type { OutOfRange, ReadRange } from '../../../client/transport.ts'
 import type { RecordBatch } from '../../../storage/record/record-batch.ts'
 
 const BACKOFF = { retryBackoffMs: 100, retryBackoffMsMax: 1_000 }
 const FOR_EVER = Number.POSITIVE_INFINITY
 
-const places = (count: number, until = FOR_EVER, outOfRange?: OutOfRange) =>
-  new FetchPlaces(
-    Array.from({ length: count }, (_, partition) => ({ partition, offset: 0, until })),
-    outOfRange,
-    BACKOFF,
-  )
+/** Of the places a test made last. */
+let ranges: ReadRange[] = []
+
+function places(count: number, until = FOR_EVER, outOfRange?: OutOfRange): FetchPlaces {
+  ranges = Array.from({ length: count }, (_, partition) => ({ partition, offset: 0, until }))
+  return new FetchPlaces(ranges, outOfRange, BACKOFF)
+}
 
 /** What came: everything before `nextOffset`, or an error. */
 function fetched(partition: number, came: number | SpoolError): FetchedPlace {
   const isError = came instanceof SpoolError
   return {
     partition,
+    range: ranges[partition]!,
     offset: 0,
     highWatermark: 50,
     logStartOffset: 20,
@@ -66,6 +68,21 @@ test('an answer without batches moves nothing', () => {
   expect(one.toAsk(0)).toMatchObject([{ offset: 0 }])
 })
 
+test('what comes for a partition that was removed moves nothing, also once it is there again', () => {
+  const two = places(2)
+  const late = fetched(0, 4)
+  two.remove([0])
+  expect(two.wants(late)).toBe(false)
+  two.take(late, 0, 0)
+  expect(asked(two)).toEqual([1])
+  two.add([{ partition: 0, offset: 30, until: FOR_EVER }])
+  two.take(late, 0, 0)
+  two.take({ ...late, error: new SpoolError('UNKNOWN_TOPIC_OR_PARTITION', 'gone') }, 0, 0)
+  expect(two.toAsk(0)).toMatchObject([{ partition: 1 }, { partition: 0, offset: 30 }])
+  two.remove([0, 1])
+  expect(two.isDone).toBe(true)
+})
+
 describe('a partition that fails', () => {
   const busy = new SpoolError('NOT_LEADER_OR_FOLLOWER', 'later')
 
@@ -106,8 +123,9 @@ describe('an offset that is not there', () => {
   })
 
   test('of a broker that does not say what is there, is an error in any case', () => {
+    const one = places(1, FOR_EVER, 'earliest')
     const unknown = { ...fetched(0, gone), highWatermark: -1, logStartOffset: -1 }
-    expect(() => places(1, FOR_EVER, 'earliest').take(unknown, 0, 0)).toThrow('not there')
+    expect(() => one.take(unknown, 0, 0)).toThrow('not there')
   })
 
   test('is no reason to go round in circles', () => {
