@@ -1,5 +1,5 @@
 /**
- * One client of one broker: makes producers and readers, lends them what they share (connections,
+ * One client of one broker: makes producers, readers and consumers, lends them what they share (connections,
  * metadata), and closes them all. Knows the `Transport` only, so it is the same in Node and elsewhere.
  */
 
@@ -8,6 +8,8 @@ import { SpoolError } from './api/errors.ts'
 import { ROUTES } from './api/routes.ts'
 import type { ClientContext } from './client-context.ts'
 import type { ConnectSettings } from './connect-options.ts'
+import { Consumer } from './consumer/consumer.ts'
+import type { ConsumerOptions } from './consumer/consumer-options.ts'
 import { Metadata } from './metadata.ts'
 import { pathOf } from './paths.ts'
 import { Producer } from './producer/producer.ts'
@@ -28,7 +30,7 @@ const READY_TIMEOUT_MS = 30_000
 const READY_REQUEST_MS_MAX = 5_000
 
 export class Client implements AsyncDisposable {
-  /** Topics, offsets, the cluster. */
+  /** Topics, offsets, groups, the cluster. */
   readonly admin: Admin
   readonly #context: ClientContext
   readonly #open = new Set<AsyncDisposable>()
@@ -81,6 +83,18 @@ export class Client implements AsyncDisposable {
   }
 
   /**
+   * Reads topics together with the other consumers of a group; it joins when the first record is asked for.
+   *
+   * @throws SpoolError INVALID_CONFIG, INVALID_REQUEST for options that are not right.
+   */
+  consumer<K = string | Uint8Array, V = unknown>(options: ConsumerOptions<K, V>): Consumer<K, V> {
+    this.#checkOpen()
+    const consumer = new Consumer(this.#context, options)
+    this.#open.add(consumer)
+    return consumer
+  }
+
+  /**
    * Resolves once the broker serves: it may still be starting, or recovering its logs.
    *
    * @throws SpoolError what was wrong at the last attempt, when the time is up.
@@ -97,7 +111,7 @@ export class Client implements AsyncDisposable {
     await retried(ask, { backoff: settings, timeoutMs, signal })
   }
 
-  /** Flushes and closes producers, ends readers, closes connections. Idempotent. */
+  /** Flushes and closes producers, ends readers and consumers, closes connections. Idempotent. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed

@@ -56,6 +56,24 @@ export {
 export { type ErrorCode, type FailureOutcome, SpoolError } from './api/errors.ts'
 export { Client, type ReadyOptions } from './client.ts'
 export { type ConnectOptions, DEFAULT_URL } from './connect-options.ts'
+export { Consumer, type HeldPlace, type TopicPartition } from './consumer/consumer.ts'
+export type {
+  AssignedPlace,
+  ConsumerHooks,
+  LostPlace,
+  ResetPlace,
+  RevokedPlace,
+} from './consumer/consumer-hooks.ts'
+export type { ConsumerOptions } from './consumer/consumer-options.ts'
+export type { ConsumerOffset, ToCommit } from './consumer/offsets-given.ts'
+export type {
+  DeadLetter,
+  DeadLetters,
+  Handler,
+  RunContext,
+  RunOptions,
+  RunRetry,
+} from './consumer/run-options.ts'
 export type { Delivery, Sent } from './producer/delivery.ts'
 export type { ProducerIdentity } from './producer/partition-line.ts'
 export { Producer, type SendOptions } from './producer/producer.ts'

@@ -10,6 +10,8 @@ import { SpoolError } from '../api/errors.ts'
 export interface Taker<T> {
   /** The next, where it lies ready. */
   take(): T | undefined
+  /** `next` was called: what was taken last is done with. `take` implies it. */
+  asked?(): void
   /** Waits until `take` may have something; false at the end of everything. */
   ready(): Promise<boolean>
   /** Writes down how far what was taken reaches. */
@@ -116,6 +118,7 @@ export class ReadLoop<T> implements AsyncIterableIterator<T, void, void> {
 
   readonly #next = async (): Promise<Result<T>> => {
     if (this.#ended !== undefined) return DONE
+    this.#taker?.asked?.()
     try {
       this.#ending.signal.throwIfAborted()
       this.#taker ??= await this.#open()

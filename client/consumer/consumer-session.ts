@@ -1,0 +1,281 @@
+/**
+ * One loop's membership of a group: its member, what it holds, where records come from, and what is
+ * committed, put together. Begins with a join and ends with leaving; the next loop makes another. What the
+ * loop has in hand is its worker's (`consumer-takers.ts`, `runner.ts`).
+ */
+
+import type { SpoolError } from '../api/errors.ts'
+import type { ClientContext } from '../client-context.ts'
+import { ReadBatch } from '../reader/read-batch.ts'
+import { AssignedSources } from './assigned-sources.ts'
+import { Committer } from './committer.ts'
+import type { ConsumerSettings } from './consumer-options.ts'
+import { GroupMember } from './group-member.ts'
+import { GroupRequests, isFenced } from './group-requests.ts'
+import { type HeldPartition, HeldPartitions } from './held-partition.ts'
+import { Pace } from './pace.ts'
+import { Rebalance } from './rebalance.ts'
+import type { Worker } from './worker.ts'
+
+export interface GivenBatch<K, V> {
+  readonly held: HeldPartition<K, V>
+  readonly batch: ReadBatch<K, V>
+}
+
+/** A broker that did not answer a join is not worth more: who can not leave falls silent. */
+const FAILED_START_MS = 1_000
+
+export class ConsumerSession<K, V> {
+  readonly pace = new Pace()
+  readonly held = new HeldPartitions<K, V>()
+  readonly committer: Committer
+  readonly sources: AssignedSources<K, V>
+  readonly #settings: ConsumerSettings<K, V>
+  readonly #member: GroupMember
+  readonly #rebalance: Rebalance<K, V>
+  #worker: Worker<K, V> | undefined
+  /** The broker was not heard for so long that others may have what it holds. */
+  #isDoubtful = false
+  #isStopped = false
+  #failure: { readonly reason: unknown } | undefined
+  #wake: (() => void) | undefined
+  #commitTimer: ReturnType<typeof setInterval> | undefined
+  #closeTimeoutMs: number
+  #closed: Promise<void> | undefined
+  #onClosed: (() => void) | undefined
+
+  constructor({ transport, settings: client }: ClientContext, settings: ConsumerSettings<K, V>) {
+    this.#settings = settings
+    this.#closeTimeoutMs = settings.closeTimeoutMs
+    const requests = new GroupRequests(transport, settings.group)
+    const asking = { backoff: client, requestTimeoutMs: client.requestTimeoutMs }
+    const onFailure = (error: unknown) => this.#fail(error)
+    this.sources = new AssignedSources({
+      transport,
+      reading: settings,
+      onBatch: () => this.wake(),
+      onFailure,
+    })
+    this.#member = new GroupMember({
+      ...asking,
+      requests,
+      subscription: subscriptionOf(settings),
+      events: {
+        owned: () => [...this.held].map(({ topic, partition }) => ({ topic, partition })),
+        assigned: (assignment) => this.#rebalance.assigned(assignment),
+        fenced: (error) => this.#rebalance.fenced(error),
+        sure: (isSure) => this.#doubt(!isSure),
+        // While it is being closed, nobody minds.
+        failed: (error) => this.#closed === undefined && this.#fail(error),
+      },
+    })
+    this.committer = new Committer({
+      ...asking,
+      requests,
+      member: this.#member,
+      settle: () => this.settle(),
+    })
+    this.#rebalance = new Rebalance({
+      held: this.held,
+      serdes: settings,
+      hooks: settings.hooks,
+      rebalanceTimeoutMs: settings.rebalanceTimeoutMs,
+      autoCommit: settings.autoCommit,
+      sources: this.sources,
+      committer: this.committer,
+      drop: (held, reason) => this.#worker?.drop(held, reason),
+      onLetGo: () => this.#member.hurry(),
+      onFailure,
+    })
+  }
+
+  /**
+   * Joins the group. `worker` hears from then on what it must not give any more.
+   *
+   * @throws SpoolError as the group refuses, or when no broker answers in time.
+   */
+  async start(worker: Worker<K, V>, signal: AbortSignal): Promise<void> {
+    this.#worker = worker
+    const giveUp = () => this.#member.stop()
+    signal.addEventListener('abort', giveUp, { once: true })
+    try {
+      await this.#member.start()
+    } catch (error) {
+      this.#closeTimeoutMs = Math.min(this.#closeTimeoutMs, FAILED_START_MS)
+      await this.close()
+      signal.throwIfAborted()
+      throw error
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
+    signal.addEventListener('abort', () => this.wake(), { once: true })
+    if (!this.#settings.autoCommit) return
+    const { autoCommitIntervalMs } = this.#settings
+    this.#commitTimer = setInterval(() => void this.#commitNow(), autoCommitIntervalMs)
+  }
+
+  /** The next batch, where one lies ready and the turn is not over. */
+  poll(): GivenBatch<K, V> | undefined {
+    if (this.isHalted || this.pace.isTurnOver) return undefined
+    const supplied = this.sources.poll()
+    if (supplied === undefined) return undefined
+    const { held, batch } = supplied
+    const bounds = { from: batch.fromOffset, until: Number.POSITIVE_INFINITY }
+    return { held, batch: new ReadBatch(batch, bounds, held.context) }
+  }
+
+  /** True while nothing may be given out. */
+  get isHalted(): boolean {
+    return this.#isDoubtful || this.#isStopped || this.#failure !== undefined
+  }
+
+  /** Waits until `poll` may have something; false at the end. Rejects with what ended it. */
+  async ready(): Promise<boolean> {
+    if (!this.#goesOn()) return false
+    if (this.pace.isTurnOver) {
+      await this.pace.next()
+    } else {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#wake = resolve
+      this.sources.listen()
+      await promise
+      this.pace.begin()
+    }
+    return this.#goesOn()
+  }
+
+  /** Brings the trackers up to date. */
+  settle(): void {
+    this.#worker?.settle()
+  }
+
+  /** True while something that was given is not done. */
+  get isInHand(): boolean {
+    this.settle()
+    for (const { tracker } of this.held) if (tracker.isInHand) return true
+    return false
+  }
+
+  /** Gives nothing more of the partition until it is resumed. */
+  pause(held: HeldPartition<K, V>): void {
+    if (held.isPaused) return
+    this.#worker?.drop(held, 'paused')
+    held.isPaused = true
+    this.sources.remove([held])
+  }
+
+  resume(held: HeldPartition<K, V>): void {
+    if (!held.isPaused) return
+    held.isPaused = false
+    held.suppliedTo = held.tracker.position
+    if (held.isGiving) this.sources.add([held])
+  }
+
+  /** Goes on at `offset`. */
+  seek(held: HeldPartition<K, V>, offset: number): void {
+    this.#worker?.drop(held, 'sought')
+    this.sources.remove([held])
+    held.seek(offset)
+    if (held.isGiving) this.sources.add([held])
+  }
+
+  /** `ready` resolves. */
+  wake(): void {
+    this.#wake?.()
+    this.#wake = undefined
+  }
+
+  /** Gives nothing more: `ready` says that this is the end. */
+  stop(): void {
+    this.#isStopped = true
+    this.wake()
+  }
+
+  /**
+   * Commits what is done, where that is to be, gives everything back and leaves. Nothing is in hand any
+   * more. Idempotent; rejects only with what a hook threw.
+   */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  /** Resolves once it is closed, or so much time has passed. */
+  whenClosed(timeoutMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs)
+      this.#onClosed = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#end()
+    } finally {
+      this.#onClosed?.()
+    }
+  }
+
+  async #end(): Promise<void> {
+    const { instanceId } = this.#settings
+    const endsAtMs = performance.now() + this.#closeTimeoutMs
+    clearInterval(this.#commitTimer)
+    const failedBefore = this.#failure
+    this.stop()
+    for (const each of this.held) {
+      this.#worker?.drop(each, 'gone')
+      each.tracker.abandon()
+    }
+    this.sources.close()
+    await this.#rebalance.end(endsAtMs)
+    const timeoutMs = Math.max(0, endsAtMs - performance.now())
+    // Who has a name comes back: what it reads waits for it.
+    await this.#member.leave({ isTemporary: instanceId !== undefined, timeoutMs })
+    if (this.#failure !== failedBefore) throw this.#failure?.reason
+  }
+
+  #goesOn(): boolean {
+    if (this.#failure !== undefined) throw this.#failure.reason
+    return !this.#isStopped
+  }
+
+  #fail(reason: unknown): void {
+    this.#failure ??= { reason }
+    this.wake()
+  }
+
+  #doubt(isDoubtful: boolean): void {
+    this.#isDoubtful = isDoubtful
+    this.wake()
+  }
+
+  /** What is refused because a partition was taken away, its heartbeat tells in a moment. */
+  async #commitNow(): Promise<void> {
+    const refused = await this.committer.commitDone(this.held, performance.now())
+    const [fatal] = refused.filter(({ held, error }) => !held.isGone && isFatal(error))
+    if (fatal !== undefined) this.#fail(fatal.error)
+  }
+}
+
+/** No later commit will fare better, and no rebalance is the reason. */
+function isFatal(error: SpoolError): boolean {
+  return !error.retriable && !isFenced(error)
+}
+
+function subscriptionOf<K, V>(settings: ConsumerSettings<K, V>) {
+  const { topics, topicPattern, clientId, instanceId, assignor, from } = settings
+  const { sessionTimeoutMs, rebalanceTimeoutMs } = settings
+  return {
+    ...(topics === undefined ? {} : { topics: [...topics] }),
+    ...(topicPattern === undefined ? {} : { topicPattern }),
+    ...(clientId === undefined ? {} : { clientId }),
+    ...(instanceId === undefined ? {} : { instanceId }),
+    ...(assignor === undefined ? {} : { assignor }),
+    ...(from === undefined ? {} : { from }),
+    ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
+    rebalanceTimeoutMs,
+  }
+}

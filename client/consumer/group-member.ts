@@ -1,0 +1,249 @@
+/**
+ * Being a member of a group: joins, says again and again that it is there and what it works on, joins anew
+ * when it was fenced, leaves. What an assignment means for the work is for `rebalance.ts`.
+ *
+ *     join ──► heartbeat ──► … ──► leave
+ *      ▲          │
+ *      └─ fenced ─┘
+ *
+ * A broker that does not answer is asked again for ever. Once it was silent for a session's length this
+ * member may be one no more, and others may have its partitions: `sure(false)` says so, until it is heard.
+ */
+
+import { SpoolError } from '../api/errors.ts'
+import type { AssignedPartition, JoinGroup } from '../api/schemas/groups.ts'
+import { type Backoff, isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
+import {
+  type AskOptions,
+  type GroupRequests,
+  isFenced,
+  type OwnedPartition,
+} from './group-requests.ts'
+
+export interface MemberEvents {
+  /** All it works on. */
+  owned(): readonly OwnedPartition[]
+  /** All it may read now. */
+  assigned(assignment: readonly AssignedPartition[]): void
+  /** Nothing it worked on is its any more; it joins again by itself. */
+  fenced(error: SpoolError): void
+  sure(isSure: boolean): void
+  /** It can not be a member any more. */
+  failed(error: unknown): void
+}
+
+export interface MemberOptions {
+  readonly requests: GroupRequests
+  /** What it says of itself when it joins. */
+  readonly subscription: Omit<JoinGroup, 'memberId'>
+  readonly backoff: Backoff
+  readonly requestTimeoutMs: number
+  readonly events: MemberEvents
+}
+
+/** The broker's default (`group.consumer.session.timeout.ms`), until its answer says another. */
+const SESSION_TIMEOUT_MS_DEFAULT = 45_000
+const HEARTBEAT_INTERVAL_MS_DEFAULT = 5_000
+/** How long after its session an instance of the same name may still be in the way. */
+const INSTANCE_GRACE_MS = 5_000
+
+export class GroupMember {
+  readonly memberId = newMemberId()
+  readonly #options: MemberOptions
+  readonly #stopping = new AbortController()
+  #epoch = 0
+  #isJoined = false
+  /** A join arrived, or may have. */
+  #mayBeKnown = false
+  #heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS_DEFAULT
+  #sessionTimeoutMs: number
+  #isSure = true
+  #sureTimer: ReturnType<typeof setTimeout> | undefined
+  /** Ends the wait before the next heartbeat. */
+  #hurry: (() => void) | undefined
+  #isHurried = false
+
+  constructor(options: MemberOptions) {
+    this.#options = options
+    this.#sessionTimeoutMs = options.subscription.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT
+  }
+
+  get memberEpoch(): number {
+    return this.#epoch
+  }
+
+  /**
+   * Joins, and goes on from there by itself.
+   *
+   * @throws SpoolError as the group refuses, or when the broker did not answer in time.
+   */
+  async start(): Promise<void> {
+    await this.#firstJoin()
+    void this.#run().catch((error) => {
+      if (!this.#stopping.signal.aborted) this.#options.events.failed(error)
+    })
+  }
+
+  /** Sends a heartbeat now: what it holds has changed, or it doubts that it is still a member. */
+  hurry(): void {
+    this.#isHurried = true
+    this.#hurry?.()
+  }
+
+  /** Leaves, as far as that can be said in time. Never rejects: who can not say it falls silent. */
+  async leave({ isTemporary, timeoutMs }: { isTemporary: boolean; timeoutMs: number }) {
+    this.stop()
+    if (!this.#mayBeKnown) return
+    const { requests, requestTimeoutMs, backoff } = this.#options
+    const endsAtMs = performance.now() + timeoutMs
+    for (let failures = 1; ; failures++) {
+      const leftMs = Math.max(1, endsAtMs - performance.now())
+      try {
+        const options = { timeoutMs: Math.min(requestTimeoutMs, leftMs) }
+        return await requests.leave(this.memberId, isTemporary, options)
+      } catch (error) {
+        if (!(error instanceof SpoolError) || !isWorthRetrying(error)) return
+        const delayMs = retryDelayMs(failures, backoff, Math.random(), error)
+        if (performance.now() + delayMs >= endsAtMs) return
+        await pause(delayMs)
+      }
+    }
+  }
+
+  /** Asks nothing more. */
+  stop(): void {
+    clearTimeout(this.#sureTimer)
+    this.#stopping.abort(new SpoolError('CLIENT_CLOSED', 'the consumer was closed'))
+  }
+
+  async #firstJoin(): Promise<void> {
+    const { requestTimeoutMs } = this.#options
+    const beganAtMs = performance.now()
+    for (let failures = 1; ; failures++) {
+      try {
+        return await this.#join(this.#options.subscription)
+      } catch (error) {
+        const isPassing = error instanceof SpoolError && this.#mayPass(error, beganAtMs)
+        const tookMs = performance.now() - beganAtMs
+        const isInTime = isBusyInstance(error) || tookMs < requestTimeoutMs
+        if (!isPassing || !isInTime) throw error
+        await this.#pauseAfter(error, failures)
+      }
+    }
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    let failingSinceMs = 0
+    while (!this.#stopping.signal.aborted) {
+      try {
+        if (this.#isJoined) {
+          if (failures === 0) await this.#untilNextHeartbeat()
+          await this.#beat()
+        } else {
+          // Where to begin was said when it joined first: what came since then is not to be skipped.
+          const { from: _, ...again } = this.#options.subscription
+          await this.#join(again)
+        }
+        failures = 0
+      } catch (error) {
+        if (this.#stopping.signal.aborted) return
+        if (!(error instanceof SpoolError)) throw error
+        if (this.#isJoined && isFenced(error)) {
+          this.#isJoined = false
+          this.#options.events.fenced(error)
+          continue
+        }
+        if (failures === 0) failingSinceMs = performance.now()
+        if (!this.#mayPass(error, failingSinceMs)) throw error
+        await this.#pauseAfter(error, ++failures)
+      }
+    }
+  }
+
+  /** The instance before may not have left: its place is free when its session ends. */
+  #mayPass(error: SpoolError, sinceMs: number): boolean {
+    if (!isBusyInstance(error)) return isWorthRetrying(error)
+    return performance.now() - sinceMs < this.#sessionTimeoutMs + INSTANCE_GRACE_MS
+  }
+
+  async #pauseAfter(error: SpoolError, failures: number): Promise<void> {
+    const delayMs = retryDelayMs(failures, this.#options.backoff, Math.random(), error)
+    await pause(delayMs, this.#stopping.signal)
+  }
+
+  async #join(subscription: Omit<JoinGroup, 'memberId'>): Promise<void> {
+    const { requests, events } = this.#options
+    const sentAtMs = performance.now()
+    const document = { ...subscription, memberId: this.memberId }
+    const joined = await requests.join(document, this.#asking()).catch((error) => {
+      if (!(error instanceof SpoolError) || error.outcome !== 'refused') this.#mayBeKnown = true
+      throw error
+    })
+    this.#mayBeKnown = true
+    if (this.#stopping.signal.aborted) return
+    this.#isJoined = true
+    this.#epoch = joined.memberEpoch
+    this.#heartbeatIntervalMs = joined.heartbeatIntervalMs
+    this.#sessionTimeoutMs = joined.sessionTimeoutMs
+    this.#heard(sentAtMs)
+    events.assigned(joined.assignment)
+  }
+
+  async #beat(): Promise<void> {
+    const { requests, events } = this.#options
+    const sentAtMs = performance.now()
+    this.#isHurried = false
+    const { memberId } = this
+    const reply = await requests.heartbeat(memberId, this.#epoch, events.owned(), this.#asking())
+    if (this.#stopping.signal.aborted) return
+    this.#epoch = reply.memberEpoch
+    this.#heartbeatIntervalMs = reply.heartbeatIntervalMs
+    this.#heard(sentAtMs)
+    events.assigned(reply.assignment)
+  }
+
+  /** A broker that hangs is asked again while the session lasts. */
+  #asking(): AskOptions {
+    const timeoutMs = Math.min(this.#options.requestTimeoutMs, this.#sessionTimeoutMs / 2)
+    return { timeoutMs, signal: this.#stopping.signal }
+  }
+
+  async #untilNextHeartbeat(): Promise<void> {
+    if (this.#isHurried) return
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, this.#heartbeatIntervalMs)
+      this.#hurry = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+      this.#stopping.signal.addEventListener('abort', this.#hurry, { once: true })
+    })
+    this.#stopping.signal.removeEventListener('abort', this.#hurry!)
+    this.#hurry = undefined
+  }
+
+  /** The session began when what was answered had been sent, or later. */
+  #heard(sentAtMs: number): void {
+    if (!this.#isSure) {
+      this.#isSure = true
+      this.#options.events.sure(true)
+    }
+    clearTimeout(this.#sureTimer)
+    const leftMs = sentAtMs + this.#sessionTimeoutMs - performance.now()
+    this.#sureTimer = setTimeout(() => {
+      this.#isSure = false
+      this.#options.events.sure(false)
+    }, leftMs)
+  }
+}
+
+function isBusyInstance(error: unknown): error is SpoolError {
+  return error instanceof SpoolError && error.code === 'UNRELEASED_INSTANCE_ID'
+}
+
+/** As the broker would make one; made here, so that a join may be sent again. */
+function newMemberId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16))
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}

@@ -1,0 +1,81 @@
+/**
+ * How far the work on one partition is: what was given out, what of it is done, in whatever order, and so
+ * which offset may be committed. Pure: asks nobody and tells nobody.
+ *
+ *     given and done   given          not given
+ *     ────────────────┼──x───x──x────┼───────────▶ offsets     x done
+ *                     doneUpTo       position
+ *
+ * doneUpTo is all that may be committed: whatever comes before it was done. Invariant: committed counts as
+ * done, so doneUpTo is never moved back; who goes back begins with another tracker.
+ */
+
+export class OffsetTracker {
+  /** The next offset to be given. */
+  #position: number
+  /** What a loop that works on one thing at a time has in hand; `#position` where it has nothing. */
+  #inHandFrom: number
+  /** Given and not done, by rising offset, where several are worked on at a time. */
+  readonly #open = new Set<number>()
+  /** As far as the broker is known to have it; below any offset where it has to be told in any case. */
+  #committed: number
+
+  /** Begins at `offset`; `committed` is false where the broker does not know that yet. */
+  constructor(offset: number, { isCommitted }: { readonly isCommitted: boolean }) {
+    this.#position = offset
+    this.#inHandFrom = offset
+    this.#committed = isCommitted ? offset : -1
+  }
+
+  get position(): number {
+    return this.#position
+  }
+
+  /** Everything before is done. */
+  get doneUpTo(): number {
+    for (const offset of this.#open) return Math.min(offset, this.#inHandFrom)
+    return this.#inHandFrom
+  }
+
+  /** True while something that was given is not done. */
+  get isInHand(): boolean {
+    return this.#open.size > 0 || this.#inHandFrom < this.#position
+  }
+
+  /** What is to be told to the broker; `undefined`: nothing new. */
+  get toCommit(): number | undefined {
+    const { doneUpTo } = this
+    return doneUpTo > this.#committed ? doneUpTo : undefined
+  }
+
+  get committed(): number {
+    return this.#committed
+  }
+
+  /** Everything before `position` was given, and of that everything before `inHandFrom` is done. */
+  moveTo(position: number, inHandFrom = position): void {
+    this.#position = position
+    this.#inHandFrom = inHandFrom
+  }
+
+  /** One record, to be told `done`. They are given by rising offset. */
+  give(offset: number): void {
+    this.#open.add(offset)
+    this.moveTo(offset + 1)
+  }
+
+  done(offset: number): void {
+    this.#open.delete(offset)
+  }
+
+  /** What is in hand is not done any more by anybody: it would be given again. */
+  abandon(): void {
+    this.moveTo(this.doneUpTo)
+    this.#open.clear()
+  }
+
+  /** The broker has it. */
+  committedUpTo(offset: number): void {
+    this.#committed = Math.max(this.#committed, offset)
+  }
+}

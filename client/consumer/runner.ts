@@ -1,0 +1,176 @@
+/**
+ * Calls a handler for the records of a session, several partitions at one time and one record of each. A
+ * slow partition holds up no other: what comes for it waits in its lane, and when enough waits there, no
+ * more of it is fetched.
+ *
+ *     session.poll ─► lane of the partition ─► its turn ─► handler (attempts.ts) ─► done ─► its next turn
+ *
+ * Owns turns, lanes and their bounds, and how a run ends.
+ */
+
+import type { Attempts } from './attempts.ts'
+import type { ConsumerSession, GivenBatch } from './consumer-session.ts'
+import { type HeldPartition, idOf } from './held-partition.ts'
+import { Lane } from './lane.ts'
+import type { DropReason, Worker } from './worker.ts'
+
+export interface RunnerOptions<K, V, T> {
+  readonly session: ConsumerSession<K, V>
+  readonly attempts: Attempts<K, V, T>
+  readonly isOfBatches: boolean
+  readonly concurrency: number
+  /** What may wait in all lanes together; a batch in each is always let in. */
+  readonly prefetchBytes: number
+  readonly closeTimeoutMs: number
+}
+
+export class Runner<K, V, T> implements Worker<K, V> {
+  readonly #options: RunnerOptions<K, V, T>
+  /** By the partition's id. */
+  readonly #lanes = new Map<string, Lane<K, V>>()
+  /** Lanes that wait for their turn. */
+  readonly #turns: Lane<K, V>[] = []
+  /** Those with a piece in hand, also where their partition was taken away or sought elsewhere meanwhile. */
+  readonly #busy = new Map<string, Lane<K, V>>()
+  #workers = 0
+  #failure: { readonly reason: unknown } | undefined
+  #onIdle: (() => void) | undefined
+
+  constructor(options: RunnerOptions<K, V, T>) {
+    this.#options = options
+  }
+
+  /** Joins, works until the session is stopped or something fails, and leaves. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { session } = this.#options
+    await session.start(this, signal)
+    const stop = () => session.stop()
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      if (signal.aborted) stop()
+      await this.#work()
+    } catch (error) {
+      this.#failure ??= { reason: error }
+    } finally {
+      signal.removeEventListener('abort', stop)
+    }
+    await this.#finish()
+    await session.close().catch((error) => {
+      this.#failure ??= { reason: error }
+    })
+    if (this.#failure !== undefined) throw this.#failure.reason
+  }
+
+  settle(): void {}
+
+  drop(held: HeldPartition<K, V>, reason: DropReason): void {
+    const id = idOf(held)
+    const lanes = [this.#lanes.get(id), this.#busy.get(id)]
+    for (const lane of lanes) {
+      if (lane?.held !== held) continue
+      lane.drop()
+      if (reason === 'gone') lane.gone.abort()
+      if (reason !== 'paused') lane.leaving.abort()
+    }
+    // The next lane of the partition waits until what is in hand of this one is done.
+    if (reason !== 'paused' && lanes[0]?.held === held) this.#lanes.delete(id)
+  }
+
+  async #work(): Promise<void> {
+    const { session } = this.#options
+    do {
+      for (let given = session.poll(); given !== undefined; given = session.poll())
+        this.#take(given)
+      // Those that had nothing to do while it was not sure that they may.
+      for (const lane of this.#lanes.values()) this.#schedule(lane)
+    } while (await session.ready())
+  }
+
+  #take({ held, batch }: GivenBatch<K, V>): void {
+    const { isOfBatches, session } = this.#options
+    let lane = this.#lanes.get(idOf(held))
+    if (lane?.held !== held) {
+      lane = new Lane(held, isOfBatches)
+      this.#lanes.set(lane.id, lane)
+    }
+    lane.push(batch)
+    if (!lane.isHeldBack && lane.queuedBytes > this.#laneBytesMax) {
+      lane.isHeldBack = true
+      session.sources.remove([held])
+    }
+    this.#schedule(lane)
+  }
+
+  get #laneBytesMax(): number {
+    return this.#options.prefetchBytes / Math.max(1, this.#options.session.held.size)
+  }
+
+  /** Gives the lane a turn, where it has something to do and none of its partition is being done. */
+  #schedule(lane: Lane<K, V>): void {
+    const { session, concurrency } = this.#options
+    if (lane.isScheduled || lane.isEmpty || session.isHalted || this.#busy.has(lane.id)) return
+    lane.isScheduled = true
+    this.#turns.push(lane)
+    if (this.#workers >= concurrency) return
+    this.#workers++
+    void this.#takeTurns()
+  }
+
+  async #takeTurns(): Promise<void> {
+    const { session } = this.#options
+    for (;;) {
+      if (session.pace.step()) await session.pace.next()
+      const lane = this.#turns.shift()
+      if (lane === undefined) break
+      lane.isScheduled = false
+      try {
+        await this.#takeTurn(lane)
+      } catch (error) {
+        this.#failure ??= { reason: error }
+        session.stop()
+      }
+    }
+    this.#workers--
+    if (this.#workers === 0) this.#onIdle?.()
+  }
+
+  async #takeTurn(lane: Lane<K, V>): Promise<void> {
+    const { session, attempts } = this.#options
+    const { id } = lane
+    if (session.isHalted || this.#busy.has(id)) return
+    const piece = lane.take()
+    this.#letMoreIn(lane)
+    if (piece === undefined) return
+    this.#busy.set(id, lane)
+    let isDone = false
+    try {
+      isDone = await attempts.work(piece, lane)
+    } finally {
+      this.#busy.delete(id)
+      lane.finish(isDone)
+      const next = this.#lanes.get(id)
+      if (next !== undefined) this.#schedule(next)
+    }
+  }
+
+  #letMoreIn(lane: Lane<K, V>): void {
+    if (!lane.isHeldBack || lane.queuedBytes > this.#laneBytesMax / 2) return
+    lane.isHeldBack = false
+    if (lane.held.isGiving) this.#options.session.sources.add([lane.held])
+  }
+
+  /** Waits for what is in hand; then it is told that its time is up. */
+  async #finish(): Promise<void> {
+    const { closeTimeoutMs } = this.#options
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    for (const lane of this.#busy.values()) lane.leaving.abort()
+    const timer = setTimeout(resolve, closeTimeoutMs)
+    const idle = new Promise<void>((resolveIdle) => {
+      this.#onIdle = resolveIdle
+      if (this.#workers === 0) resolveIdle()
+    })
+    await Promise.race([idle, late])
+    clearTimeout(timer)
+    for (const lane of this.#busy.values()) lane.gone.abort()
+  }
+}
