@@ -32,6 +32,7 @@ const SCENARIOS = [
   'start',
   'recovery',
   'partitions',
+  'compaction',
 ]
 
 const { values, positionals } = parseArgs({

@@ -10,6 +10,8 @@
 
 import { hostname } from 'node:os'
 import type { Clock } from '../storage/clock.ts'
+import type { CleanerTotals } from '../storage/compaction/cleaner.ts'
+import { workPlaceInThread } from '../storage/compaction/work-place.ts'
 import type { DirectoryOwner } from '../storage/file/data-directory.ts'
 import type { DirectoryLock } from '../storage/file/directory-lock.ts'
 import type { FileSystem } from '../storage/file/file-system.ts'
@@ -135,6 +137,11 @@ export class BrokerCore {
     return this.#isRecovered
   }
 
+  /** What compaction did since the start. */
+  get compactionTotals(): CleanerTotals {
+    return this.#logs.cleanerTotals
+  }
+
   /** Finishes what was begun, loads and recovers the logs, and begins to follow the metadata. */
   async recover(): Promise<void> {
     await partitionerReady('xxhash64')
@@ -195,8 +202,7 @@ function offsetsTopic({ offsetsTopicPartitions }: BrokerSettings) {
     partitions: offsetsTopicPartitions,
     replicationFactor: 1,
     config: {
-      'cleanup.policy': 'delete',
-      'retention.ms': -1,
+      'cleanup.policy': 'compact',
       'compression.type': 'producer',
       // What an event writes is one batch, however many members a group has.
       'max.message.bytes': OFFSETS_BATCH_BYTES_MAX,
@@ -234,6 +240,7 @@ async function openLogs(
     clock,
     logger,
     flushed,
+    openWorkPlace: workPlaceInThread,
     settings: {
       ...settings,
       openFilesMax: await openFilesLimit(fileSystem, settings.openFilesMax),

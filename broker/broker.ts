@@ -199,6 +199,7 @@ export class Broker {
       get groups() {
         return recovered().groups
       },
+      compactionTotals: () => this.#core?.compactionTotals,
       clusterImage: () => recovered().metadata.image,
     }
   }

@@ -4,6 +4,7 @@
  */
 
 import type { Clock, Random } from '../storage/clock.ts'
+import type { CleanerTotals } from '../storage/compaction/cleaner.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { ClusterImage } from './cluster/cluster-image.ts'
 import type { BrokerSettings } from './config.ts'
@@ -26,6 +27,9 @@ export interface BrokerContext {
 
   /** Calls `listener` after every sync of a log, with the seconds it took. */
   onFlush(listener: (seconds: number) => void): void
+
+  /** What compaction did since the start; `undefined` before the end of recovery. */
+  compactionTotals(): CleanerTotals | undefined
 
   /** These five throw SpoolError BROKER_NOT_READY before the end of recovery. */
   readonly topics: TopicService

@@ -7,6 +7,8 @@
  */
 
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { CleanerTotals } from '../storage/compaction/cleaner.ts'
+import { addCompactionMetrics } from './compaction-metrics.ts'
 import { addGroupGauges, type GroupFigures } from './group-metrics.ts'
 
 /** More topics than a dashboard shows; each costs three series. */
@@ -25,6 +27,7 @@ export interface PartitionSizes {
   readonly logStartOffset: number
   readonly logEndOffset: number
   readonly isOffline: boolean
+  readonly compaction: { readonly failure: string | undefined }
 }
 
 /** What is looked up at a scrape. */
@@ -33,6 +36,8 @@ export interface MetricSources {
   partitions(): Iterable<PartitionSizes>
   /** What clients appended since the start. */
   appended(): { readonly records: number; readonly batches: number; readonly bytes: number }
+  /** What compaction did since the start; `undefined` while the broker is not ready. */
+  compaction(): CleanerTotals | undefined
   connections(): number
   queuedBytes(): number
   waitingRequests(): number
@@ -106,6 +111,7 @@ export class BrokerMetrics {
     this.#addTotals(sources)
     this.#addGauges(sources)
     addGroupGauges(this.#registry, sources.groups)
+    addCompactionMetrics(this.#registry, () => sources.compaction())
   }
 
   requestFinished(request: FinishedRequest): void {
@@ -227,6 +233,11 @@ export class BrokerMetrics {
         'spool_offline_partitions',
         'Partitions whose disk failed.',
         (it: PartitionSizes) => Number(it.isOffline),
+      ],
+      [
+        'spool_uncompacted_partitions',
+        'Partitions whose last compaction failed: the broker’s log says why, and the topic’s description.',
+        (it: PartitionSizes) => Number(it.compaction.failure !== undefined),
       ],
     ] as const
     for (const [name, help, sizeOf] of sums) {

@@ -13,7 +13,7 @@ import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { type FoundPartition, type FoundSegment, findFiles } from './log-dump/find-files.ts'
 import { RowPrinter } from './log-dump/output.ts'
 import { Progress } from './log-dump/progress.ts'
-import { problem, type Row } from './log-dump/rows.ts'
+import { note, problem, type Row } from './log-dump/rows.ts'
 import { dumpSegment, type SegmentEnd } from './log-dump/segment-dump.ts'
 import {
   indexRows,
@@ -104,7 +104,15 @@ class PartitionDump {
       if (this.#isWanted(recoveryPoint)) yield* read.rows
     }
     let end: SegmentEnd | undefined
-    for (const segment of segments) end = yield* this.#segmentRows(segment, point, end)
+    let replacedBelow = 0
+    for (const segment of segments) {
+      if (segment.baseOffset < replacedBelow) continue
+      end = yield* this.#segmentRows(segment, point, end)
+      if (!segment.isSwap || end === undefined) continue
+      replacedBelow = end.nextOffset
+      const sentence = `compacted; the next start puts it in the place of all segments below offset ${end.nextOffset}`
+      yield note(segment.files.get('.log')!, sentence)
+    }
   }
 
   /** One file by itself is compared with its indexes but not with the segment before it. */

@@ -4,9 +4,12 @@
  */
 
 export type TimestampType = 'CreateTime' | 'LogAppendTime'
+/** What happens to old records: they go by age and size, by a later one with their key, or by both. */
+export type CleanupPolicy = 'delete' | 'compact' | 'compact,delete'
 
 /** The settings of one log, typed, after defaults. Times in milliseconds, sizes in bytes. */
 export interface LogConfig {
+  readonly cleanupPolicy: CleanupPolicy
   readonly segmentBytes: number
   readonly segmentMs: number
   readonly indexIntervalBytes: number
@@ -19,6 +22,10 @@ export interface LogConfig {
   readonly messageTimestampBeforeMaxMs: number
   readonly messageTimestampAfterMaxMs: number
   readonly fileDeleteDelayMs: number
+  readonly minCleanableDirtyRatio: number
+  readonly deleteRetentionMs: number
+  readonly minCompactionLagMs: number
+  readonly maxCompactionLagMs: number
 }
 
 interface Described {
@@ -31,10 +38,12 @@ interface Described {
 
 export interface NumberSetting extends Described {
   readonly kind: 'number'
-  readonly unit: 'ms' | 'bytes' | 'records'
+  readonly unit: 'ms' | 'bytes' | 'records' | 'ratio'
   readonly default: number
   readonly min: number
   readonly max: number
+  /** Any number in the range, not only integers. */
+  readonly isFraction?: boolean
   /** What -1 means, where it is allowed beside [min, max]. */
   readonly minusOne?: string
 }
@@ -43,6 +52,8 @@ export interface ChoiceSetting extends Described {
   readonly kind: 'choice'
   readonly choices: readonly string[]
   readonly default: string
+  /** Other words for a choice. */
+  readonly synonyms?: Readonly<Record<string, string>>
 }
 
 export type LogSetting = NumberSetting | ChoiceSetting
@@ -56,10 +67,23 @@ const DAY_MS = 24 * HOUR_MS
 /** Larger than any wait or size we mean: "no limit", as Kafka's Long.MAX_VALUE, but an exact number. */
 export const UNLIMITED = Number.MAX_SAFE_INTEGER
 
+/** Added to a time of day, it must stay an exact number. */
+const UNLIMITED_MS = 2 ** 52
+
 /** The largest batch any log may be set to take. */
 export const MESSAGE_BYTES_MAX = 64 * MIB
 
 export const LOG_SETTINGS: readonly LogSetting[] = [
+  {
+    kind: 'choice',
+    key: 'cleanup.policy',
+    field: 'cleanupPolicy',
+    choices: ['delete', 'compact', 'compact,delete'],
+    synonyms: { 'delete,compact': 'compact,delete' },
+    default: 'delete',
+    sentence:
+      'What becomes of old records: delete removes segments by age and size; compact keeps the last record of every key, and refuses records without one; compact,delete does both.',
+  },
   {
     kind: 'number',
     key: 'retention.ms',
@@ -70,7 +94,7 @@ export const LOG_SETTINGS: readonly LogSetting[] = [
     max: UNLIMITED,
     minusOne: 'keep for ever',
     sentence:
-      'A closed segment is deleted when both its newest record and its last append are older than this.',
+      'A closed segment is deleted when both its newest record and its last append are older than this (where cleanup.policy has delete).',
   },
   {
     kind: 'number',
@@ -82,7 +106,7 @@ export const LOG_SETTINGS: readonly LogSetting[] = [
     max: UNLIMITED,
     minusOne: 'no limit',
     sentence:
-      'Oldest closed segments of a partition are deleted while it holds at least this much without them.',
+      'Oldest closed segments of a partition are deleted while it holds at least this much without them (where cleanup.policy has delete).',
   },
   {
     kind: 'number',
@@ -186,6 +210,50 @@ export const LOG_SETTINGS: readonly LogSetting[] = [
     max: DAY_MS,
     sentence: 'How long a deleted segment file stays on disk, out of reach, before it is removed.',
   },
+  {
+    kind: 'number',
+    key: 'min.cleanable.dirty.ratio',
+    field: 'minCleanableDirtyRatio',
+    unit: 'ratio',
+    default: 0.5,
+    min: 0,
+    max: 1,
+    isFraction: true,
+    sentence:
+      'A log is compacted when at least this part of its closed segments was not looked at yet.',
+  },
+  {
+    kind: 'number',
+    key: 'delete.retention.ms',
+    field: 'deleteRetentionMs',
+    unit: 'ms',
+    default: DAY_MS,
+    min: 0,
+    max: UNLIMITED_MS,
+    sentence:
+      'How long compaction keeps a tombstone after it first met it: a reader must get from the start to the end within this time to learn of every deletion.',
+  },
+  {
+    kind: 'number',
+    key: 'min.compaction.lag.ms',
+    field: 'minCompactionLagMs',
+    unit: 'ms',
+    default: 0,
+    min: 0,
+    max: UNLIMITED,
+    sentence: 'A segment is not compacted while it has a record younger than this.',
+  },
+  {
+    kind: 'number',
+    key: 'max.compaction.lag.ms',
+    field: 'maxCompactionLagMs',
+    unit: 'ms',
+    default: UNLIMITED,
+    min: 1,
+    max: UNLIMITED,
+    sentence:
+      'A record older than this is looked at, however little there is: the segment is closed and the log compacted.',
+  },
 ]
 
 /** The configuration of a log for which nothing was said. */
@@ -204,4 +272,20 @@ export function logConfigFrom(values: Readonly<Record<string, number | string>>)
 /** Every acknowledgement of this log waits for stable storage. */
 export function acknowledgesAfterSync(config: LogConfig): boolean {
   return config.flushMessages === 1
+}
+
+/** Of each key only the last record is kept. */
+export function isCompacted(config: Pick<LogConfig, 'cleanupPolicy'>): boolean {
+  return config.cleanupPolicy !== 'delete'
+}
+
+/** Old segments are deleted, by age and size. */
+export function isDeletedByAge(config: LogConfig): boolean {
+  return config.cleanupPolicy !== 'compact'
+}
+
+/** How old a segment may become before it is closed: only closed ones can be compacted. */
+export function segmentAgeMsMax(config: LogConfig): number {
+  const { segmentMs, maxCompactionLagMs } = config
+  return isCompacted(config) ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs
 }

@@ -8,6 +8,13 @@
  */
 
 import type { Clock, Timer } from './clock.ts'
+import {
+  CLEANER_DEFAULTS,
+  Cleaner,
+  type CleanerSettings,
+  type CleanerTotals,
+} from './compaction/cleaner.ts'
+import { type WorkPlace, workPlaceHere } from './compaction/work-place.ts'
 import type { LogConfig } from './config.ts'
 import { StorageError } from './errors.ts'
 import {
@@ -41,7 +48,7 @@ import {
 } from './partition-directories.ts'
 
 /** Settings of the engine as a whole; those of one log are in its `LogConfig`. */
-export interface EngineSettings {
+export interface EngineSettings extends Partial<CleanerSettings> {
   /** Most bytes written before a sync; what a torn write can reach. */
   readonly appendGroupBytesMax: number
   readonly decompressedBytesMax: number
@@ -65,6 +72,8 @@ export interface LogManagerOptions {
   readonly flushed?: (seconds: number) => void
   /** Default: each log's own `fdatasync`. */
   readonly durability?: Durability
+  /** Where the heavy part of compaction runs. Default: here, in the way of everybody else. */
+  readonly openWorkPlace?: () => WorkPlace
 }
 
 export interface TopicIdentity {
@@ -90,6 +99,7 @@ export class LogManager {
   readonly #durability: Durability
   readonly #wasClean: boolean
   readonly #clockWatch: ClockWatch
+  readonly #cleaner: Cleaner
   readonly #logs = new Map<string, Log>()
   /** Logs that could not be opened, and why: they are neither served nor made anew. */
   readonly #failures = new Map<string, StorageError>()
@@ -113,7 +123,15 @@ export class LogManager {
     const { clock, flushed = () => {} } = options
     this.#durability =
       options.durability ?? new OwnFileDurability(new SyncScheduler(), clock, flushed)
-    this.#clockWatch = new ClockWatch(options.clock.now(), options.clock.monotonicMs())
+    this.#clockWatch = new ClockWatch(clock.now(), clock.monotonicMs())
+    this.#cleaner = new Cleaner({
+      logs: () => this.#logs.values(),
+      clock,
+      logger: options.logger,
+      settings: { ...CLEANER_DEFAULTS, ...options.settings },
+      maxDecompressedBytes: options.settings.decompressedBytesMax,
+      openWorkPlace: options.openWorkPlace ?? workPlaceHere,
+    })
   }
 
   /** Takes the directory, making it if need be. Throws `DATA_DIRECTORY_LOCKED` when another has it. */
@@ -180,6 +198,7 @@ export class LogManager {
     await this.#lead([...this.#logs.values()])
     this.#isLoaded = true
     this.#scheduleRetention()
+    this.#cleaner.start()
   }
 
   /** Makes the logs that are not there yet; they and their names are durable when it resolves. */
@@ -229,6 +248,16 @@ export class LogManager {
     return this.#retentionRun
   }
 
+  /** Compacts every log that is dirty enough now. Runs by itself where the settings say so. */
+  compact(): Promise<void> {
+    return this.#cleaner.compactDue()
+  }
+
+  /** What compaction did since the start. */
+  get cleanerTotals(): CleanerTotals {
+    return this.#cleaner.totals
+  }
+
   /**
    * Closes all logs and lets go of the directory. With `markClean` they are flushed and sealed first, and
    * the directory is marked as left in order if it is: every log was loaded and none is offline. Without,
@@ -238,6 +267,7 @@ export class LogManager {
     if (this.#isClosed) return false
     this.#isClosed = true
     this.#retentionTimer?.cancel()
+    await this.#cleaner.close()
     await this.#retentionRun
     let isClean = markClean && this.#isLoaded && this.#failures.size === 0
     await eachLimited([...this.#logs.values()], AT_ONCE, async (log) => {

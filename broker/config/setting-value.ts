@@ -3,7 +3,7 @@
  * value, or one sentence naming the setting, where the value came from, the value and the bounds.
  */
 
-import type { NumberSetting, Setting } from './settings.ts'
+import type { ChoiceSetting, NumberSetting, Setting } from './settings.ts'
 
 export type SettingValue = number | string | boolean | readonly string[] | undefined
 
@@ -34,7 +34,8 @@ export function parseSettingValue(setting: Setting, raw: unknown, source: string
 export function allowedValues(setting: Setting): string {
   switch (setting.kind) {
     case 'number': {
-      const range = `an integer between ${setting.min} and ${setting.max}`
+      const kind = setting.isFraction === true ? 'a number' : 'an integer'
+      const range = `${kind} between ${setting.min} and ${setting.max}`
       return setting.minusOne === undefined ? range : `${range}, or -1 (${setting.minusOne})`
     }
     case 'choice':
@@ -51,9 +52,9 @@ export function allowedValues(setting: Setting): string {
 function parse(setting: Setting, raw: unknown): SettingValue {
   switch (setting.kind) {
     case 'number':
-      return parseNumber(setting, raw)
+      return numberFrom(setting, raw)
     case 'choice':
-      return typeof raw === 'string' && setting.choices.includes(raw) ? raw : undefined
+      return choiceFrom(setting, raw)
     case 'switch':
       if (raw === true || raw === 'true') return true
       return raw === false || raw === 'false' ? false : undefined
@@ -64,12 +65,29 @@ function parse(setting: Setting, raw: unknown): SettingValue {
   }
 }
 
-function parseNumber(setting: NumberSetting, raw: unknown): number | undefined {
+/** The number that `raw` is, itself or as decimal text; `undefined` when the setting does not take it. */
+export function numberFrom(
+  setting: Pick<NumberSetting, 'min' | 'max' | 'minusOne' | 'isFraction'>,
+  raw: unknown,
+): number | undefined {
   // Digits only: no `1e3`, no `0x10`, no spaces, so that a typing error is never a value.
-  const value = typeof raw === 'string' && /^-?\d{1,16}$/.test(raw) ? Number(raw) : raw
-  if (typeof value !== 'number' || !Number.isSafeInteger(value)) return undefined
+  const isFraction = setting.isFraction === true
+  const pattern = isFraction ? /^-?\d{1,16}(\.\d{1,16})?$/ : /^-?\d{1,16}$/
+  const value = typeof raw === 'string' && pattern.test(raw) ? Number(raw) : raw
+  if (typeof value !== 'number') return undefined
+  if (isFraction ? !Number.isFinite(value) : !Number.isSafeInteger(value)) return undefined
   if (value === -1 && setting.minusOne !== undefined) return value
   return value >= setting.min && value <= setting.max ? value : undefined
+}
+
+/** The choice that `raw` names, also by another word for it; `undefined` when there is none. */
+export function choiceFrom(
+  { choices, synonyms = {} }: Pick<ChoiceSetting, 'choices' | 'synonyms'>,
+  raw: unknown,
+): string | undefined {
+  if (typeof raw !== 'string') return undefined
+  const choice = Object.hasOwn(synonyms, raw) ? synonyms[raw]! : raw
+  return choices.includes(choice) ? choice : undefined
 }
 
 function parseList(raw: unknown): readonly string[] | undefined {

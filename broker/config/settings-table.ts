@@ -301,6 +301,60 @@ export const BROKER_SETTINGS: {
       'Files of the log kept open at once, and never more than the process may open less 1,024.',
   },
 
+  cleanerEnabled: {
+    kind: 'switch',
+    key: 'log.cleaner.enable',
+    default: true,
+    sentence: 'Compact the logs of topics whose cleanup.policy has compact.',
+  },
+  cleanerThreads: {
+    kind: 'number',
+    key: 'log.cleaner.threads',
+    unit: 'count',
+    default: 1,
+    min: 1,
+    max: 16,
+    sentence: 'Logs compacted at once, the dirtiest first; they share the memory for keys.',
+  },
+  cleanerMapBytesMax: {
+    kind: 'number',
+    key: 'log.cleaner.dedupe.buffer.size',
+    unit: 'bytes',
+    default: 128 * MIB,
+    min: MIB,
+    max: 4 * GIB,
+    sentence:
+      'Memory for the keys of one compaction, 32 bytes each; held only while one runs. With more keys than fit, a log is compacted in several goes.',
+  },
+  cleanerBufferBytes: {
+    kind: 'number',
+    key: 'log.cleaner.io.buffer.size',
+    unit: 'bytes',
+    default: 512 * KIB,
+    min: 16 * KIB,
+    max: 64 * MIB,
+    sentence: 'What compaction reads and writes at once, but always one whole batch.',
+  },
+  cleanerBytesPerSecond: {
+    kind: 'number',
+    key: 'log.cleaner.io.max.bytes.per.second',
+    unit: 'bytes',
+    default: -1,
+    min: KIB,
+    max: 2 ** 50,
+    minusOne: 'no limit',
+    sentence: 'The most that compaction reads and writes in a second, over all logs.',
+  },
+  cleanerBackoffMs: {
+    kind: 'number',
+    key: 'log.cleaner.backoff.ms',
+    unit: 'ms',
+    default: 15_000,
+    min: 100,
+    max: DAY_MS,
+    sentence: 'How long compaction rests when nothing is dirty enough, before it looks again.',
+  },
+
   logLevel: {
     kind: 'choice',
     key: 'log.level',
@@ -328,5 +382,6 @@ export const SECTIONS: Readonly<Partial<Record<BrokerField, string>>> = {
   numPartitions: 'Topics',
   groupsMax: 'Consumer groups',
   retentionCheckIntervalMs: 'The log',
+  cleanerEnabled: 'Compaction',
   logLevel: 'Operation',
 }

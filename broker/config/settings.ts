@@ -54,6 +54,13 @@ export interface BrokerSettings {
   readonly diskReserveBytes: number
   readonly openFilesMax: number
 
+  readonly cleanerEnabled: boolean
+  readonly cleanerThreads: number
+  readonly cleanerMapBytesMax: number
+  readonly cleanerBufferBytes: number
+  readonly cleanerBytesPerSecond: number
+  readonly cleanerBackoffMs: number
+
   readonly logLevel: LogLevel
   readonly shutdownTimeoutMs: number
 
@@ -71,7 +78,16 @@ interface Described {
   readonly sentence: string
 }
 
-export type Unit = 'ms' | 'minutes' | 'bytes' | 'records' | 'replicas' | 'count' | 'id' | 'port'
+export type Unit =
+  | 'ms'
+  | 'minutes'
+  | 'bytes'
+  | 'records'
+  | 'replicas'
+  | 'count'
+  | 'id'
+  | 'port'
+  | 'ratio'
 
 export interface NumberSetting extends Described {
   readonly kind: 'number'
@@ -79,6 +95,8 @@ export interface NumberSetting extends Described {
   readonly default: number
   readonly min: number
   readonly max: number
+  /** Any number in the range, not only integers. */
+  readonly isFraction?: boolean
   /** What -1 means, where it is allowed beside [min, max]. */
   readonly minusOne?: string
 }
@@ -92,6 +110,8 @@ export interface ChoiceSetting extends Described {
   readonly kind: 'choice'
   readonly default: string
   readonly choices: readonly string[]
+  /** Other words for a choice. */
+  readonly synonyms?: Readonly<Record<string, string>>
 }
 /** True or false; as a flag it needs no value. */
 export interface SwitchSetting extends Described {

@@ -64,6 +64,7 @@ class HttpServer implements Listener {
       warnings,
       metrics: new BrokerMetrics({
         partitions: () => (context.isReady() ? context.replicas.partitions() : []),
+        compaction: () => context.compactionTotals(),
         appended: () => (context.isReady() ? context.replicas.appended : NOTHING_APPENDED),
         connections: () => this.#connections?.count ?? 0,
         queuedBytes: () => queuedBytes.heldBytes,

@@ -1,9 +1,8 @@
 /** What a partition needs of its log: the part of the engine's `Log` that the broker uses, and a test can stand in for. */
 
 import type { LogConfig } from '../../storage/config.ts'
-import type { LogRead } from '../../storage/log/log.ts'
 import type { LogAppend } from '../../storage/log/log-append.ts'
-import type { ReadWish } from '../../storage/log/log-reader.ts'
+import type { LogRead, ReadWish } from '../../storage/log/log-reader.ts'
 import type { Offset } from '../../storage/record/offsets.ts'
 
 export interface PartitionLog {
@@ -20,6 +19,8 @@ export interface PartitionLog {
   readonly sizeBytes: number
   readonly isOffline: boolean
   readonly offlineReason: string | undefined
+  /** How much was not compacted when last looked at, and why the last compaction failed. */
+  readonly compaction: { readonly dirtyRatio: number; readonly failure: string | undefined }
   /** Where flushing becomes stricter, resolves once all that was written before is flushed. */
   setConfig(config: LogConfig): Promise<void>
   append(batch: Buffer, options: { maxDecompressedBytes: number; expectOffset?: Offset }): LogAppend

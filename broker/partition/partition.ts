@@ -7,8 +7,7 @@
 import assert from 'node:assert/strict'
 import { SpoolError } from '../../client/api/errors.ts'
 import { acknowledgesAfterSync } from '../../storage/config.ts'
-import type { LogRead } from '../../storage/log/log.ts'
-import type { ReadWish } from '../../storage/log/log-reader.ts'
+import type { LogRead, ReadWish } from '../../storage/log/log-reader.ts'
 import { type Offset, toOffset } from '../../storage/record/offsets.ts'
 import type { TopicConfig } from '../topics/topic-config.ts'
 import { refuseInternalTopic } from '../topics/topic-name.ts'
@@ -116,6 +115,9 @@ export class Partition {
   /** False once the topic is deleted or the disk failed: every call but the getters then throws. */
   get isServed(): boolean {
     return !this.#isClosed && !this.#log.isOffline
+  }
+  get compaction(): PartitionLog['compaction'] {
+    return this.#log.compaction
   }
   get config(): TopicConfig {
     return this.#config

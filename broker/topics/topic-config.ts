@@ -5,6 +5,7 @@
 
 import { SpoolError } from '../../client/api/errors.ts'
 import { type LogConfig, logConfigFrom } from '../../storage/config.ts'
+import { choiceFrom, numberFrom } from '../config/setting-value.ts'
 import {
   COMPRESSION_TYPE,
   type CompressionType,
@@ -108,16 +109,9 @@ function sourceOf(key: string, set: ConfigValues, brokerDefaults: ConfigValues):
 }
 
 function parseValue(setting: TopicSetting, value: number | string): number | string {
-  if (setting.kind === 'choice') {
-    if (typeof value === 'string' && setting.choices.includes(value)) return value
-    throw outOfBounds(setting, value)
-  }
-  const number = typeof value === 'string' && /^-?\d{1,16}$/.test(value) ? Number(value) : value
-  if (typeof number !== 'number' || !Number.isSafeInteger(number)) throw outOfBounds(setting, value)
-  const isSpecial = number === -1 && setting.minusOne !== undefined
-  if (!isSpecial && (number < setting.min || number > setting.max))
-    throw outOfBounds(setting, value)
-  return number
+  const parsed = setting.kind === 'choice' ? choiceFrom(setting, value) : numberFrom(setting, value)
+  if (parsed === undefined) throw outOfBounds(setting, value)
+  return parsed
 }
 
 function outOfBounds(setting: TopicSetting, value: number | string): SpoolError {
@@ -131,7 +125,8 @@ function outOfBounds(setting: TopicSetting, value: number | string): SpoolError 
 export function allowed(setting: TopicSetting): string {
   if (setting.kind === 'choice') return `one of ${setting.choices.join(', ')}`
   const special = setting.minusOne === undefined ? '' : `, or -1 (${setting.minusOne})`
-  return `an integer from ${setting.min} to ${setting.max} (${setting.unit})${special}`
+  const kind = setting.isFraction === true ? 'a number' : 'an integer'
+  return `${kind} from ${setting.min} to ${setting.max} (${setting.unit})${special}`
 }
 
 function unknownKey(key: string): SpoolError {

@@ -16,19 +16,11 @@ export type TopicSetting =
 /** More replicas than any cluster of ours has brokers. */
 const MIN_INSYNC_REPLICAS_MAX = 32
 
-export const CLEANUP_POLICY = 'cleanup.policy'
 export const COMPRESSION_TYPE = 'compression.type'
 export const MIN_INSYNC_REPLICAS = 'min.insync.replicas'
 export const PARTITIONER = 'spool.partitioner'
 
 export const TOPIC_SETTINGS: readonly TopicSetting[] = [
-  {
-    kind: 'choice',
-    key: CLEANUP_POLICY,
-    choices: ['delete'],
-    default: 'delete',
-    sentence: 'What happens to old segments: they are deleted by age and size.',
-  },
   ...LOG_SETTINGS,
   {
     kind: 'choice',

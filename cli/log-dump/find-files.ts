@@ -8,6 +8,7 @@ import { basename, dirname, join } from 'node:path'
 import {
   parsePartitionDirectory,
   parseSegmentFile,
+  parseSwapFile,
   RECOVERY_POINT_FILE,
   type SegmentSuffix,
 } from '../../storage/file/names.ts'
@@ -17,6 +18,8 @@ export interface FoundSegment {
   readonly baseOffset: Offset
   /** Suffix → path, of those that are there. */
   readonly files: ReadonlyMap<SegmentSuffix, string>
+  /** Compacted, and about to take the place of the segments that it reaches over. */
+  readonly isSwap: boolean
 }
 
 export interface FoundPartition {
@@ -55,15 +58,24 @@ export function findFiles(path: string): Found {
 
 function partitionAt(directory: string): FoundPartition {
   const byBase = new Map<Offset, Map<SegmentSuffix, string>>()
+  const swaps = new Map<Offset, string>()
   let recoveryPoint: string | undefined
   for (const name of readdirSync(directory)) {
     if (name === RECOVERY_POINT_FILE) recoveryPoint = join(directory, name)
+    const swapped = parseSwapFile(name)
+    if (swapped !== undefined) swaps.set(swapped, join(directory, name))
     const parsed = parseSegmentFile(name)
     if (parsed === undefined || parsed.isDeleted) continue
     const files = byBase.get(parsed.baseOffset) ?? new Map<SegmentSuffix, string>()
     byBase.set(parsed.baseOffset, files.set(parsed.suffix, join(directory, name)))
   }
-  const segments = [...byBase].map(([baseOffset, files]) => ({ baseOffset, files }))
+  // Beside it lie, perhaps, the log and the indexes of what it replaces.
+  for (const [base, path] of swaps) byBase.set(base, new Map([['.log', path]]))
+  const segments = [...byBase].map(([baseOffset, files]) => ({
+    baseOffset,
+    files,
+    isSwap: swaps.has(baseOffset),
+  }))
   segments.sort((a, b) => a.baseOffset - b.baseOffset)
   return { directory, segments, recoveryPoint }
 }

@@ -107,6 +107,7 @@ function batchValues(batch: RecordBatch, position: number): Record<string, unkno
     timestampType: batch.timestampType,
     maxTimestamp: batch.maxTimestamp,
     crc: batch.crc,
+    ...(batch.deleteHorizonMs === undefined ? {} : { deleteHorizonMs: batch.deleteHorizonMs }),
     ...producer,
     ...(batch.isTransactional ? { isTransactional: true } : {}),
     ...(batch.isControl ? { isControl: true } : {}),

@@ -27,7 +27,6 @@ export class Target {
   #topicId!: string
   #rules!: RecordRules
   #partitionsNow!: number
-  #needsKeys!: boolean
   /** A record of at most so many bytes fits whatever compression makes of it. */
   #safeBytes!: number
 
@@ -52,7 +51,6 @@ export class Target {
     this.#rules = new RecordRules({ ...ruledTopic(description), partitions })
     this.#topicId = description.topicId
     this.#partitionsNow = partitions
-    this.#needsKeys = String(description.config['cleanup.policy']?.value).includes('compact')
     this.#safeBytes = Math.floor(this.lineBytesMax * SAFE_SHARE) - RECORD_BATCH_HEADER_BYTES
   }
 
@@ -75,12 +73,10 @@ export class Target {
    */
   place(record: ProducedRecord, anyPartition: number, nowMs: number): PlacedRecord {
     const { key, value, headers } = record
-    if (key === null && this.#needsKeys) {
-      throw new RecordRefusal('INVALID_RECORD', 'it has no key, which a compacted topic needs')
-    }
     const rules = this.#rules
     const partition = rules.partition(record.partition, this.#sending.partition, key)
     const timestamp = rules.timestamp(record.timestamp, nowMs)
+    rules.checkKey(key)
     const sizeBytes = rules.checkedSize(key, value, headers)
     if (sizeBytes > this.#safeBytes) this.#checkCompressed(record, timestamp)
     return {
@@ -121,6 +117,7 @@ function ruledTopic({ name, partitions, config }: TopicDescription): RuledTopic 
       partitioner: value('spool.partitioner'),
       compressionType: value('compression.type'),
       log: {
+        cleanupPolicy: value('cleanup.policy'),
         maxMessageBytes: value('max.message.bytes'),
         messageTimestampType: value('message.timestamp.type'),
         messageTimestampAfterMaxMs: value('message.timestamp.after.max.ms'),

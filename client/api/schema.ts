@@ -28,6 +28,7 @@ const builders = {
   Null: (options?: Options) => schema('Null', { type: 'null' }, options),
   Boolean: (options?: Options) => schema('Boolean', { type: 'boolean' }, options),
   Integer: (options?: Options) => schema('Integer', { type: 'integer' }, options),
+  Number: (options?: Options) => schema('Number', { type: 'number' }, options),
   String: (options?: Options) => schema('String', { type: 'string' }, options),
   Literal: (value: string | number | boolean, options?: Options) =>
     schema('Literal', { const: value, type: typeof value }, options),

@@ -74,6 +74,11 @@ export interface FileSystem {
   removeDirectory(directory: string): Promise<void>
   /** Makes names created, renamed or removed in `directory` durable. */
   syncDirectory(directory: string): Promise<void>
+  /**
+   * Sets when the file was last written, as `status` tells it, to wall clock milliseconds: for a file that
+   * takes another's place. A hint, like that time itself: a power cut may take it back.
+   */
+  setModifiedAt(path: string, modifiedAtMs: number): Promise<void>
   /** Bytes an unprivileged process may still write on the file system holding `path`. */
   freeBytes(path: string): Promise<number>
 }

@@ -7,8 +7,10 @@
  *   lock.db  owner.json  clean-shutdown
  *   <topic>-<partition>/                      orders-0
  *     recovery-point
+ *     compaction-point
  *     <base offset, 20 digits>.log            00000000000000000000.log   and .index .timeindex
- *                                             .txnindex .snapshot; each may end in .deleted
+ *                                             .txnindex .snapshot; each may end in .deleted or
+ *                                             .cleaned, a .log in .swap
  *   <topicId>-<partition>.delete/             being removed
  *   <topicId>-<partition>.stray/              of a topic nobody knows: kept, reported
  * ```
@@ -20,6 +22,8 @@ export const LOCK_FILE = 'lock.db'
 export const OWNER_FILE = 'owner.json'
 export const CLEAN_SHUTDOWN_FILE = 'clean-shutdown'
 export const RECOVERY_POINT_FILE = 'recovery-point'
+/** How far a log is compacted; only where it ever was. */
+export const COMPACTION_POINT_FILE = 'compaction-point'
 /** Leader epochs of all partitions, in the data directory itself. */
 export const LEADER_EPOCHS_FILE = 'leader-epochs'
 
@@ -34,6 +38,12 @@ export type SegmentSuffix = '.log' | '.index' | '.timeindex' | '.txnindex' | '.s
 
 /** Added to a segment's file name before it is unlinked, so that a crash in between is seen. */
 export const DELETED_SUFFIX = '.deleted'
+
+/** Added to the names of a segment that compaction is making: nobody knows of it yet. */
+export const CLEANED_SUFFIX = '.cleaned'
+
+/** Added to the name of a compacted `.log` that has its place, while the files it replaces are removed. */
+export const SWAP_SUFFIX = '.swap'
 
 export interface SegmentFile {
   readonly baseOffset: Offset
@@ -55,6 +65,7 @@ const TOPIC_PATTERN = /^[a-zA-Z0-9._-]+$/
 const TOPIC_ID_PATTERN = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 /** Greedy: the last dash parts topic and partition. No leading zeros, so that a name reads back to itself. */
 const PARTITION_PATTERN = /^(.+)-(0|[1-9][0-9]{0,4})(\.delete|\.stray)?$/
+const SWAP_PATTERN = /^([0-9]{20})\.log\.swap$/
 const SEGMENT_PATTERN = /^([0-9]{20})(\.log|\.index|\.timeindex|\.txnindex|\.snapshot)(\.deleted)?$/
 
 /** Why `topic` can not be a topic's name (Kafka's rule), or `undefined` when it can. */
@@ -130,4 +141,10 @@ export function parseSegmentFile(name: string): SegmentFile | undefined {
     suffix: suffix as SegmentSuffix,
     isDeleted: deleted !== undefined,
   }
+}
+
+/** The base offset of the compacted segment a file name is of; `undefined` for any other name. */
+export function parseSwapFile(name: string): Offset | undefined {
+  const baseOffset = Number(SWAP_PATTERN.exec(name)?.[1] ?? Number.NaN)
+  return baseOffset <= OFFSET_MAX ? (baseOffset as Offset) : undefined
 }

@@ -255,6 +255,10 @@ export const nodeFileSystem: FileSystem = {
   removeFile: (path) => promised<void>((done) => fs.unlink(path, done)),
   removeDirectory: (directory) => promised<void>((done) => fs.rmdir(directory, done)),
   syncDirectory,
+  setModifiedAt(path, modifiedAtMs) {
+    const at = new Date(modifiedAtMs)
+    return promised<void>((done) => fs.utimes(path, at, at, done))
+  },
   async freeBytes(path) {
     const volume = await promised<fs.StatsFs>((done) => fs.statfs(path, done))
     return volume.bavail * volume.bsize

@@ -4,7 +4,7 @@
  * written by `appender.ts`; whether a batch may stand in line at all is decided by `Log` before.
  */
 
-import { acknowledgesAfterSync, type LogConfig } from '../config.ts'
+import { acknowledgesAfterSync, type LogConfig, segmentAgeMsMax } from '../config.ts'
 import type { Offset } from '../record/offsets.ts'
 import { AppendGroup } from './append-group.ts'
 import type { Appender } from './appender.ts'
@@ -105,7 +105,7 @@ export class AppendLine {
   #mustRoll(bytes: number, nextOffset: Offset, config: LogConfig, nowMs: number): boolean {
     const { sizeBytes, firstAppendMs, baseOffset } = this.#projected
     const isFull = sizeBytes + bytes > config.segmentBytes
-    const isOld = nowMs - firstAppendMs > config.segmentMs
+    const isOld = nowMs - firstAppendMs > segmentAgeMsMax(config)
     const isOutOfReach = nextOffset - baseOffset > RELATIVE_OFFSET_MAX
     const mustRoll = sizeBytes > 0 && (isFull || isOld || isOutOfReach)
     if (mustRoll) {

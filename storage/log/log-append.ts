@@ -3,7 +3,7 @@
  * `LogAppendTime` rewrites in the batch; offsets are given in `append-line.ts`.
  */
 
-import type { LogConfig } from '../config.ts'
+import { isCompacted, type LogConfig } from '../config.ts'
 import { StorageError } from '../errors.ts'
 import type { Offset } from '../record/offsets.ts'
 import type { RecordBatch } from '../record/record-batch.ts'
@@ -27,8 +27,6 @@ export interface LogAppend {
 export interface AppendOptions {
   /** Append only if the batch gets exactly this offset. */
   readonly expectOffset?: Offset
-  /** Refuse records without a key (compacted topics). */
-  readonly requireKey?: boolean
   readonly maxDecompressedBytes: number
 }
 
@@ -48,7 +46,7 @@ export function validatedBatch(
     timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,
     timestampAfterMaxMs: config.messageTimestampAfterMaxMs,
     now: nowMs,
-    requireKey: options.requireKey ?? false,
+    requireKey: isCompacted(config),
   })
   if (buffer.length <= config.segmentBytes) return batch
   throw new StorageError(

@@ -5,6 +5,7 @@
  */
 
 import { basename } from 'node:path'
+import { finishSwaps } from '../compaction/segment-swap.ts'
 import { StorageError } from '../errors.ts'
 import {
   DELETED_SUFFIX,
@@ -117,6 +118,7 @@ export async function openLogFiles(
     `${files.directory}/${RECOVERY_POINT_FILE}`,
   )
   await removeLeftovers(files)
+  await finishSwaps(files, point.logStartOffset)
   const { segments, below } = await listSegments(files, point.logStartOffset)
   try {
     return await openSegments(files, durability, rules, recoveryPoint, segments, below)

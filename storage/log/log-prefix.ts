@@ -4,11 +4,12 @@
  */
 
 import type { Clock } from '../clock.ts'
-import type { LogConfig } from '../config.ts'
+import { isDeletedByAge, type LogConfig } from '../config.ts'
 import { StorageError } from '../errors.ts'
 import { isDiskFull } from '../file/file-system.ts'
 import { type Offset, toOffset } from '../record/offsets.ts'
 import type { Appender } from './appender.ts'
+import type { OneAtATime } from './one-at-a-time.ts'
 import { deletablePrefix, isExpired, type RetentionRule, type SegmentAge } from './retention.ts'
 import { RetiredSegments } from './retired-segments.ts'
 import type { Segment } from './segment.ts'
@@ -22,6 +23,8 @@ export interface LogPrefixOptions {
   readonly tail: LogTail
   readonly appender: Appender
   readonly clock: Clock
+  /** For whoever changes which closed segments there are. */
+  readonly changes: OneAtATime
 }
 
 export class LogPrefix {
@@ -41,9 +44,11 @@ export class LogPrefix {
 
   retentionRule(config: LogConfig, trustsClock: boolean): RetentionRule {
     const { tail, clock } = this.#options
-    const { retentionMs, retentionBytes } = config
     const { logStartOffset } = tail
-    return { retentionMs, retentionBytes, logStartOffset, now: clock.now(), trustsClock }
+    const limits = isDeletedByAge(config)
+      ? { retentionMs: config.retentionMs, retentionBytes: config.retentionBytes }
+      : { retentionMs: -1, retentionBytes: -1 }
+    return { ...limits, logStartOffset, now: clock.now(), trustsClock }
   }
 
   /** Whether the active segment has outlived `retention.ms` too, and must roll before it can go. */
@@ -92,7 +97,11 @@ export class LogPrefix {
     }
   }
 
-  async #removeBelowStart(config: LogConfig): Promise<number> {
+  #removeBelowStart(config: LogConfig): Promise<number> {
+    return this.#options.changes.run(() => this.#removeBelowStartNow(config))
+  }
+
+  async #removeBelowStartNow(config: LogConfig): Promise<number> {
     const { segments, tail } = this.#options
     const count = segments.closed.filter(
       (segment) => segments.after(segment)!.baseOffset <= tail.logStartOffset,

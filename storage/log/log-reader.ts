@@ -20,6 +20,15 @@ export interface ReadLimit {
   readonly position: Position
 }
 
+export interface LogRead {
+  /** Whole batches; the first one holds the offset asked for. */
+  readonly bytes: Buffer
+  /** Where to read on. */
+  readonly nextOffset: Offset
+  readonly logStartOffset: Offset
+  readonly highWatermark: Offset
+}
+
 export interface BatchesRead {
   /** Whole batches; the first one holds the offset asked for, or is the next one there is. */
   readonly bytes: Buffer
@@ -65,7 +74,7 @@ export async function readBatches(
   return { bytes: NOTHING, nextOffset: from }
 }
 
-/** Nothing is compacted away, so a segment reaches to the next one; a gap would be read over in silence. */
+/** A segment reaches to the next one, also when it is compacted; a gap would be read over in silence. */
 function endsTooEarly(segment: Segment, end: number, next: Segment): StorageError {
   const reason = `the file ends before offset ${next.baseOffset}, where the next segment begins`
   return corruption(segment.file.path, { position: toPosition(end), reason })
@@ -162,17 +171,18 @@ export async function findByTime(
   limit: ReadLimit,
   maxDecompressedBytes: number,
 ): Promise<TimedOffset | undefined> {
-  for (const segment of segments) {
-    const end = visibleBytes(segment, limit)
-    const next = segments.after(segment)
-    if (next !== undefined && next.baseOffset <= from) continue
-    // Deleted while we looked elsewhere: its records are below the log's start by now.
-    if (!segments.has(segment)) continue
-    const found = await segment.whileReading(async () => {
-      if ((await segment.maxTimestamp()) < timestamp) return undefined
-      return findInSegment(segment, timestamp, from, end, limit.offset, maxDecompressedBytes)
+  // By offset, not down a list: segments are deleted, and made into one, while we look.
+  let segment: Segment | undefined = segments.holding(from)
+  while (segment !== undefined) {
+    const looked: Segment = segment
+    const end = visibleBytes(looked, limit)
+    const next = segments.after(looked)?.baseOffset
+    const found = await looked.whileReading(async () => {
+      if ((await looked.maxTimestamp()) < timestamp) return undefined
+      return findInSegment(looked, timestamp, from, end, limit.offset, maxDecompressedBytes)
     })
     if (found !== undefined) return found
+    segment = next === undefined || next >= limit.offset ? undefined : segments.holding(next)
   }
   return undefined
 }

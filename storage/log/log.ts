@@ -8,12 +8,14 @@
  */
 
 import type { Clock, Timer } from '../clock.ts'
+import { LogCompaction } from '../compaction/log-compaction.ts'
 import { acknowledgesAfterSync, type LogConfig } from '../config.ts'
 import { StorageError } from '../errors.ts'
 import { type Offset, toOffset, toPosition } from '../record/offsets.ts'
 import { AppendLine } from './append-line.ts'
 import { Appender, type AppenderEvents } from './appender.ts'
 import type { Durability } from './durability.ts'
+import { HighWatermark } from './high-watermark.ts'
 import {
   type AppendOptions,
   appendReply,
@@ -27,25 +29,18 @@ import type { OpenedLog } from './log-open.ts'
 import { LogPrefix } from './log-prefix.ts'
 import {
   findByTime,
+  type LogRead,
   outOfRange,
   type ReadLimit,
   type ReadWish,
   readBatches,
   type TimedOffset,
 } from './log-reader.ts'
+import { OneAtATime } from './one-at-a-time.ts'
 import type { ProducerState } from './producer-state.ts'
 import type { LogFiles } from './segment-files.ts'
 import type { SegmentList } from './segment-list.ts'
 import { LogTail } from './tail.ts'
-
-export interface LogRead {
-  /** Whole batches; the first one holds the offset asked for. */
-  readonly bytes: Buffer
-  /** Where to read on. */
-  readonly nextOffset: Offset
-  readonly logStartOffset: Offset
-  readonly highWatermark: Offset
-}
 
 export interface LogOptions {
   readonly topic: string
@@ -70,14 +65,14 @@ export class Log {
   readonly #producers: ProducerState
   readonly #tail: LogTail
   readonly #appender: Appender
-  readonly #listeners = new Set<() => void>()
   readonly #line: AppendLine
   readonly #prefix: LogPrefix
+  readonly compaction: LogCompaction
   #config: LogConfig
   #leaderEpoch = -1
   #isClosed = false
-  /** Invariant: highWatermark <= writtenOffset <= logEndOffset; the high watermark never falls. */
-  #highWatermark: Offset
+  /** Invariant: highWatermark <= writtenOffset <= logEndOffset. */
+  readonly #highWatermark: HighWatermark
   #flushTimer: Timer | undefined
 
   constructor(options: LogOptions, opened: OpenedLog) {
@@ -90,7 +85,7 @@ export class Log {
     this.#maxDecompressedBytes = options.maxDecompressedBytes
     this.#segments = opened.segments
     this.#producers = opened.producers
-    this.#highWatermark = opened.endOffset
+    this.#highWatermark = new HighWatermark(opened.endOffset)
     this.#tail = new LogTail({ ...options, ...opened })
     this.#appender = new Appender(this.#tail, this.#appenderEvents(), () => this.#config)
     this.#line = new AppendLine(
@@ -99,11 +94,18 @@ export class Log {
       opened.endOffset,
       opened.segments.active,
     )
-    this.#prefix = new LogPrefix({
-      ...options,
-      segments: opened.segments,
-      tail: this.#tail,
-      appender: this.#appender,
+    const { segments, producers } = opened
+    // Of which closed segments there are: one changes it by their age, the other by what is in them.
+    const shared = { ...options, segments, changes: new OneAtATime() }
+    this.#prefix = new LogPrefix({ ...shared, tail: this.#tail, appender: this.#appender })
+    this.compaction = new LogCompaction({
+      ...shared,
+      config: () => this.#config,
+      logStartOffset: () => this.logStartOffset,
+      settledOffset: () => toOffset(Math.min(this.flushedOffset, this.highWatermark)),
+      newestOfProducers: () => producers.lastOffsets(),
+      isUsable: () => !this.#isClosed && !this.isOffline,
+      roll: () => this.roll(),
     })
   }
 
@@ -133,7 +135,7 @@ export class Log {
 
   /** Readers see what is below it. */
   get highWatermark(): Offset {
-    return this.#highWatermark
+    return this.#highWatermark.offset
   }
 
   get leaderEpoch(): number {
@@ -214,9 +216,8 @@ export class Log {
    * `upTo`, for a replica, at most the written end). Throws `OFFSET_OUT_OF_RANGE`.
    */
   async read(from: Offset, options: ReadWish & { upTo?: Offset }): Promise<LogRead> {
-    const { logStartOffset } = this
+    const { logStartOffset, highWatermark } = this
     const limit = this.#readLimit(options.upTo)
-    const highWatermark = this.#highWatermark
     if (from < logStartOffset || from > Math.max(limit.offset, highWatermark)) {
       throw outOfRange(from, logStartOffset, highWatermark)
     }
@@ -238,11 +239,10 @@ export class Log {
 
   /** Moves the log's start up to `before`, durably, and removes segments wholly below it. */
   async deletePrefix(before: Offset): Promise<Offset> {
-    if (before > this.#highWatermark) {
-      throw outOfRange(before, this.logStartOffset, this.#highWatermark)
-    }
+    const { logStartOffset, highWatermark } = this
+    if (before > highWatermark) throw outOfRange(before, logStartOffset, highWatermark)
     this.#requireOpen()
-    if (before > this.logStartOffset) {
+    if (before > logStartOffset) {
       // A durable start must not lie beyond what a power cut leaves of the log (relaxed flush).
       if (before > this.flushedOffset) await this.flush()
       await this.#prefix.deleteTo(before, this.#config)
@@ -293,13 +293,13 @@ export class Log {
 
   /** Calls `listener` after the high watermark moved, or the log went offline or was closed. */
   onHighWatermark(listener: () => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return this.#highWatermark.listen(listener)
   }
 
   /** Flushes, writes what a clean start needs, releases the files. True when the stop was clean. */
   async close(): Promise<boolean> {
     this.#isClosed = true
+    await this.compaction.close()
     let isClean = !this.isOffline
     await this.#appender
       .exclusively(() => this.#tail.seal())
@@ -313,9 +313,10 @@ export class Log {
   /** Lets go of the files without any promise about what is in them: for a log about to be deleted. */
   async release(): Promise<void> {
     this.#isClosed = true
+    await this.compaction.close()
     await this.#appender.exclusively(() => RESOLVED).catch(() => {})
     this.#flushTimer?.cancel()
-    this.#notify()
+    this.#highWatermark.notify()
     await this.#prefix.release()
     await this.#tail.close()
     for (const segment of this.#segments) this.#files.indexCache.forget(segment)
@@ -357,7 +358,7 @@ export class Log {
       },
       wentOffline: () => {
         this.#line.takeBack(this.#tail.writtenOffset, this.#segments.active)
-        this.#notify()
+        this.#highWatermark.notify()
       },
     }
   }
@@ -380,19 +381,13 @@ export class Log {
 
   #raiseHighWatermark(offset: Offset): void {
     this.#line.acknowledgedTo(offset)
-    if (offset <= this.#highWatermark) return
-    this.#highWatermark = offset
-    this.#notify()
-  }
-
-  #notify(): void {
-    for (const listener of this.#listeners) listener()
+    this.#highWatermark.raise(offset)
   }
 
   #readLimit(upTo: Offset | undefined): ReadLimit {
     const segment = this.#segments.active
     const written = this.#tail.writtenOffset
-    const offset = toOffset(Math.min(upTo ?? this.#highWatermark, written))
+    const offset = toOffset(Math.min(upTo ?? this.highWatermark, written))
     const seesUnflushed = offset > this.#tail.flushedOffset
     const position = seesUnflushed ? toPosition(segment.sizeBytes) : this.#tail.flushedPosition
     return { offset, segment, position }

@@ -119,6 +119,13 @@ export class ProducerState {
     }
   }
 
+  /** Where the newest batch of each producer ends. */
+  lastOffsets(): Set<number> {
+    const offsets = new Set<number>()
+    for (const batches of this.#producers.values()) offsets.add(batches.at(-1)!.lastOffset)
+    return offsets
+  }
+
   clear(): void {
     this.#producers.clear()
   }

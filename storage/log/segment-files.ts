@@ -83,15 +83,15 @@ async function undoCreation(files: LogFiles, path: string): Promise<void> {
   }
 }
 
-/** A segment whose file exists. Nothing is read yet. */
+/** A segment whose file exists; at `path`, if that is not its own. Nothing is read yet. */
 export function openSegment(
   files: LogFiles,
   baseOffset: Offset,
-  known: { sizeBytes: number; lastAppendMs: number },
+  known: { sizeBytes: number; lastAppendMs: number; path?: string },
 ): Segment {
   return new Segment({
     baseOffset,
-    file: files.openFiles.file(segmentPath(files, baseOffset, '.log'), 'write'),
+    file: files.openFiles.file(known.path ?? segmentPath(files, baseOffset, '.log'), 'write'),
     sizeBytes: known.sizeBytes,
     lastAppendMs: known.lastAppendMs,
     loadIndexes: (segment) => files.indexCache.get(segment, () => loadIndexes(files, segment)),
@@ -122,6 +122,13 @@ export async function loadIndexes(files: LogFiles, segment: Segment): Promise<Se
   }
   files.logger.warn({ segment: segment.file.path, problem }, 'rebuilding the indexes of a segment')
   return rebuildIndexes(segment)
+}
+
+/** Writes the index files of a closed segment anew, synced, from a walk over its headers. */
+export async function remakeIndexes(files: LogFiles, segment: Segment): Promise<void> {
+  const { offsets, times } = await rebuildIndexes(segment)
+  await writeWhole(files, segmentPath(files, segment.baseOffset, '.index'), offsets.bytes)
+  await writeWhole(files, segmentPath(files, segment.baseOffset, '.timeindex'), times.bytes)
 }
 
 async function rebuildIndexes(segment: Segment): Promise<SegmentIndexes> {
@@ -203,7 +210,7 @@ export async function retireSegment(
 }
 
 /** Replaces the content of a file that can be made again from the log, and syncs it. */
-async function writeWhole(files: LogFiles, path: string, bytes: Buffer): Promise<void> {
+export async function writeWhole(files: LogFiles, path: string, bytes: Buffer): Promise<void> {
   const file = await createAfresh(files.fileSystem, path)
   try {
     if (bytes.length > 0) await file.write([bytes], 0)

@@ -71,6 +71,15 @@ export class SegmentList {
     return this.#segments.splice(0, count)
   }
 
+  /** Puts `segment`, which holds the same offsets, in the place of closed ones that follow each other. */
+  replace(replaced: readonly Segment[], segment: Segment): void {
+    const at = replaced[0] === undefined ? -1 : this.#segments.indexOf(replaced[0])
+    const areInOrder = replaced.every((old, index) => this.#segments[at + index] === old)
+    if (at < 0 || !areInOrder) throw new Error('only segments that follow each other are replaced')
+    if (at + replaced.length >= this.#segments.length) throw new Error('the active segment stays')
+    this.#segments.splice(at, replaced.length, segment)
+  }
+
   #indexOf(offset: Offset): number {
     return lastNotAbove(this.#segments.length, (at) => this.#segments[at]!.baseOffset, offset)
   }

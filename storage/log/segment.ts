@@ -6,7 +6,7 @@
 
 import type { LazyFile } from '../file/open-files.ts'
 import { type Offset, type Position, toPosition } from '../record/offsets.ts'
-import type { RecordBatch } from '../record/record-batch.ts'
+import { RECORD_BATCH_HEADER_BYTES, RecordBatch } from '../record/record-batch.ts'
 import { BatchScanner, corruption } from './batch-scanner.ts'
 import type { OffsetIndex } from './offset-index.ts'
 import type { TimeIndex } from './time-index.ts'
@@ -117,6 +117,14 @@ export class Segment {
     if (this.#indexes !== undefined) return this.#maxTimestamp
     const { times } = await this.#loadIndexes(this)
     return times.last?.timestamp ?? -1
+  }
+
+  /** The timestamp of the first batch; of the last append where that says none. For a closed segment. */
+  async firstTimestamp(): Promise<number> {
+    const header = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES)
+    const bytes = await this.file.read(header, 0)
+    const timestamp = bytes < header.length ? -1 : new RecordBatch(header).maxTimestamp
+    return timestamp < 0 ? this.#lastAppendMs : timestamp
   }
 
   /**

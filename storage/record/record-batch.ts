@@ -152,6 +152,14 @@ export class RecordBatch {
     return this.buffer.readInt32BE(LAST_OFFSET_DELTA_AT)
   }
 
+  /**
+   * From when on compaction may take out the tombstones in here (wall clock, milliseconds); `undefined`
+   * until it has been over the batch once. It stands where the base timestamp does, and is that too.
+   */
+  get deleteHorizonMs(): number | undefined {
+    return (this.attributes & DELETE_HORIZON_BIT) === 0 ? undefined : this.baseTimestamp
+  }
+
   /** What the records' timestamp deltas are added to. Milliseconds since the epoch. */
   get baseTimestamp(): number {
     return readInt64(this.buffer, BASE_TIMESTAMP_AT)

@@ -50,6 +50,11 @@ export class RecordWalk {
     this.#left = recordCount
   }
 
+  /** Where the current record ends and the next one begins. */
+  get recordEnd(): number {
+    return this.#at
+  }
+
   /** Moves to the next record. Throws `StorageError` INVALID_RECORD when the bytes are not one. */
   next(): boolean {
     const { bytes } = this

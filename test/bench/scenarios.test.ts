@@ -22,7 +22,16 @@ interface Report {
 test('each scenario gives figures', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'spool-bench-'))
   const json = join(directory, 'result.json')
-  const names = ['disk', 'produce', 'fetch', 'small-posts', 'upload', 'start', 'recovery']
+  const names = [
+    'disk',
+    'produce',
+    'fetch',
+    'small-posts',
+    'upload',
+    'start',
+    'recovery',
+    'compaction',
+  ]
   const quick = ['--seconds', '0.2', '--rounds', '1', '--scale', '0.001']
   try {
     await run(process.execPath, [MAIN, ...names, ...quick, '--dir', directory, '--json', json])

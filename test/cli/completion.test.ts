@@ -249,7 +249,12 @@ describe('real shells', () => {
       'describe\tshow settings, partitions and offsets of a topic\n',
     )
     expect(await ask("spool consume -f '%p %s' cl")).toBe('clicks\ttopic\n')
-    expect(await ask('spool topics create x -c cleanup.policy=')).toBe('cleanup.policy=delete\n')
+    expect((await ask('spool topics create x -c cleanup.policy=')).split('\n').sort()).toEqual([
+      '',
+      'cleanup.policy=compact',
+      'cleanup.policy=compact,delete',
+      'cleanup.policy=delete',
+    ])
     expect(await ask('spool log dump conf')).toContain('config of mine.yaml')
     expect(await ask('spool serve --config=conf')).toContain('--config=config of mine.yaml')
   })

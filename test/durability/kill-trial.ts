@@ -114,7 +114,7 @@ async function startAgain(dataDir: string, random: SeededRandom): Promise<Broker
 }
 
 /** What `spool log dump --verify` says of the files once the broker has stopped in order. */
-function filesProblems(dataDir: string): string[] {
+export function filesProblems(dataDir: string): string[] {
   const words = [BIN, 'log', 'dump', dataDir, '--verify', '--json']
   const { status, stdout } = spawnSync(process.execPath, words, { encoding: 'utf8' })
   if (status === 0) return []

@@ -89,7 +89,8 @@ export async function readPartition(
   }
 }
 
-async function fetchBatches(url: string, topic: string, partition: number, offset: number) {
+/** The batches from `offset` on that one request gives. */
+export async function fetchBatches(url: string, topic: string, partition: number, offset: number) {
   const maxBytes = FETCH_BYTES_MAX
   const envelope = {
     maxWaitMs: 0,

@@ -39,7 +39,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'readers not capped by the high watermark',
     file: 'storage/log/log.ts',
-    find: 'Math.min(upTo ?? this.#highWatermark, written)',
+    find: 'Math.min(upTo ?? this.highWatermark, written)',
     replace: 'Math.min(upTo ?? written, written)',
   },
   {
@@ -71,6 +71,45 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: `logStartOffset))
     await this.#recordPoint()
 `,
+  },
+  {
+    name: 'compacted segment swapped in without a sync',
+    file: 'storage/compaction/cleaned-segment.ts',
+    find: `    await segment.file.sync()
+    segment.sealTimeIndex()
+`,
+    replace: '    segment.sealTimeIndex()\n',
+  },
+  {
+    name: 'half a swap forgotten by the next start',
+    file: 'storage/compaction/segment-swap.ts',
+    find: 'await finishSwap(files, segment, baseOffsetsIn(names), logStartOffset)',
+    replace: 'await files.fileSystem.removeFile(path)',
+  },
+  {
+    name: 'tombstones dropped before their time',
+    file: 'storage/compaction/batch-filter.ts',
+    find: 'deleteHorizonMs !== undefined && nowMs >= deleteHorizonMs',
+    replace: 'true',
+  },
+  {
+    name: 'records removed for one that is not flushed yet',
+    file: 'storage/compaction/compactor.ts',
+    find: `    return endOffset
+  }
+
+  /** The first offset whose key had no room`,
+    replace: `    await this.#noteSegment(this.#log.segments.active, endOffset).catch(() => {})
+    return endOffset
+  }
+
+  /** The first offset whose key had no room`,
+  },
+  {
+    name: 'keys that had no room taken for looked at',
+    file: 'storage/compaction/compactor.ts',
+    find: 'if (fullAt >= 0) return toOffset(fullAt)',
+    replace: 'if (fullAt >= 0) break',
   },
 ]
 

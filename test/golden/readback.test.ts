@@ -3,54 +3,18 @@
  * how to have them; skipped, with the reason, where they are not.
  */
 
-import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BatchBuilder } from '../../storage/record/batch-builder.ts'
 import { COMPRESSION_NAMES } from '../../storage/record/compression.ts'
 import { toOffset } from '../../storage/record/offsets.ts'
 import { RecordBatch } from '../../storage/record/record-batch.ts'
+import { linesReadBy, READERS } from './readers.ts'
 import { FIELDS, type GoldenRecord, MANY, printedLine } from './records.ts'
 
-interface Reader {
-  readonly name: string
-  readonly command: string
-  readonly before: readonly string[]
-  readonly absent: string | undefined
-}
-
 const BASE_OFFSET = 123_456_789_012
-const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
-
-const READERS: readonly Reader[] = [python(), java()]
-
-function python(): Reader {
-  const command = ['/usr/bin/python3', 'python3'].find(
-    (path) => spawnSync(path, ['-c', 'import kafka, lz4, snappy, zstandard']).status === 0,
-  )
-  return {
-    name: 'kafka-python',
-    command: command ?? '',
-    before: [here('make.py'), 'read'],
-    absent:
-      command === undefined
-        ? 'no python3 here has the modules kafka, lz4, snappy and zstandard'
-        : undefined,
-  }
-}
-
-function java(): Reader {
-  const classpath = process.env.KAFKA_CLASSPATH
-  return {
-    name: 'kafka-java',
-    command: 'java',
-    before: ['-cp', classpath ?? '', here('MakeGolden.java'), 'read'],
-    absent: classpath === undefined ? 'KAFKA_CLASSPATH is not set' : undefined,
-  }
-}
 
 let directory = ''
 
@@ -94,14 +58,9 @@ describe.each(READERS)('$name', (reader) => {
       file,
       Buffer.concat([makeBatch(FIELDS, compression), makeBatch(MANY, compression)]),
     )
-    const output = execFileSync(reader.command, [...reader.before, file], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, PYTHONIOENCODING: 'utf8' },
-    })
     const expected = [FIELDS, MANY].flatMap((records) =>
       records.map((record, index) => printedLine(BASE_OFFSET + index, record)),
     )
-    expect(output.trimEnd().split('\n')).toEqual(expected)
+    expect(linesReadBy(reader, file)).toEqual(expected)
   })
 })

@@ -34,6 +34,14 @@ export function batchOf({
   return builder.build()
 }
 
+/** A batch of which one record has a key and one has none. */
+export function keylessBatch(): Buffer {
+  const builder = new BatchBuilder({ compression: 'lz4' })
+  builder.append(Date.now(), Buffer.from('k'), Buffer.from('v'))
+  builder.append(Date.now(), null, Buffer.from('v'))
+  return builder.build()
+}
+
 /** A batch of an idempotent producer. */
 export function producedBy(
   producerId: number,

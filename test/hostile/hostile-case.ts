@@ -48,6 +48,8 @@ export const TOPICS = {
   taken: { partitions: 1 },
   tight: { partitions: 1, config: { 'max.message.bytes': 65_536, 'segment.bytes': 4_096 } },
   small: { partitions: 1, config: { 'max.message.bytes': 2_048 } },
+  /** Takes records with a key only. */
+  keyed: { partitions: 1, config: { 'cleanup.policy': 'compact' } },
   /** Ten records, the first four trimmed away. */
   trimmed: { partitions: 1 },
 } as const

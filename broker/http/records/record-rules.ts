@@ -3,6 +3,7 @@
  * batches, and one line of an upload must not take its neighbours with it. Also where a record goes.
  */
 
+import { isCompacted } from '../../../storage/config.ts'
 import type { CompressionName } from '../../../storage/record/compression.ts'
 import { partitionForKey } from '../../../storage/record/partitioner.ts'
 import { RECORD_BATCH_HEADER_BYTES } from '../../../storage/record/record-batch.ts'
@@ -21,6 +22,7 @@ export interface RuledTopic extends Pick<Topic, 'name' | 'partitions'> {
   readonly config: Pick<Topic['config'], 'partitioner' | 'compressionType'> & {
     readonly log: Pick<
       Topic['config']['log'],
+      | 'cleanupPolicy'
       | 'maxMessageBytes'
       | 'messageTimestampType'
       | 'messageTimestampAfterMaxMs'
@@ -31,9 +33,21 @@ export interface RuledTopic extends Pick<Topic, 'name' | 'partitions'> {
 
 export class RecordRules {
   readonly #topic: RuledTopic
+  readonly #needsKey: boolean
 
   constructor(topic: RuledTopic) {
     this.#topic = topic
+    this.#needsKey = isCompacted(topic.config.log)
+  }
+
+  /** Throws INVALID_RECORD for a record without a key where only a later one with its key replaces it. */
+  checkKey(key: Uint8Array | null): void {
+    if (key !== null || !this.#needsKey) return
+    const { name, config } = this.#topic
+    throw new RecordRefusal(
+      'INVALID_RECORD',
+      `the record has no key, which topic ${name} needs: its cleanup.policy is ${config.log.cleanupPolicy}`,
+    )
   }
 
   /** How the batches this face builds are compressed, given about how large they are. */

@@ -53,6 +53,7 @@ export class RequestBatches {
   add(record: ProducedRecord): void {
     const { value, headers } = record
     const key = this.#keyOf(record)
+    this.#rules.checkKey(key)
     const partition = this.#partitionOf(record.partition, key)
     const timestamp = this.#rules.timestamp(record.timestamp, this.#now)
     const size = this.#rules.checkedSize(key, value, headers)

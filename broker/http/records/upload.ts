@@ -164,6 +164,7 @@ export class Upload {
       const record = this.#readLine(bytes, start, end)
       if (record === undefined) return
       const key = this.#plan.key ?? record.key
+      this.#rules.checkKey(key)
       const partition = this.#rules.partition(record.partition, this.#plan.partition, key)
       const timestamp = this.#rules.timestamp(record.timestamp, now)
       const size = this.#rules.checkedSize(key, record.value, record.headers)

@@ -96,7 +96,9 @@ function gone(partition: Partition, offset: number): SpoolError {
   const { logStartOffset, highWatermark } = partition
   return new SpoolError(
     'RECORD_GONE',
-    `the record at offset ${offset} is no longer kept; the first kept is ${logStartOffset}`,
+    offset < logStartOffset
+      ? `the record at offset ${offset} is no longer kept; the first kept is ${logStartOffset}`
+      : `the record at offset ${offset} was removed by compaction: there is a later one with its key, or it deleted one`,
     { extensions: { logStartOffset, highWatermark } },
   )
 }

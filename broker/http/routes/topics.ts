@@ -12,6 +12,7 @@ import type {
   TopicDescription,
   TopicSummary,
 } from '../../../client/api/schemas/topics.ts'
+import { isCompacted } from '../../../storage/config.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { Partition } from '../../partition/partition.ts'
 import type { Topic } from '../../topics/topic.ts'
@@ -127,7 +128,10 @@ function describePartition(
     return { ...place, isOffline: true, ...unknown, sizeBytes: null }
   }
   const { isOffline, logStartOffset, highWatermark, logEndOffset, sizeBytes } = served
-  return { ...place, isOffline, logStartOffset, highWatermark, logEndOffset, sizeBytes }
+  const known = { ...place, isOffline, logStartOffset, highWatermark, logEndOffset, sizeBytes }
+  if (!isCompacted(served.config.log)) return known
+  const { dirtyRatio, failure = null } = served.compaction
+  return { ...known, compaction: { dirtyRatio, failure } }
 }
 
 function servedPartition(

@@ -32,10 +32,10 @@ const ReplicationFactor = Type.Integer({
 })
 
 const ConfigKey = Type.String({ maxLength: 100 })
-const ConfigValue = Type.Union([Type.Integer(), Type.String({ maxLength: 1_000 })], {
+const ConfigValue = Type.Union([Type.Number(), Type.String({ maxLength: 1_000 })], {
   'x-error': 'INVALID_CONFIG',
 })
-const ConfigChange = Type.Union([Type.Integer(), Type.String({ maxLength: 1_000 }), Type.Null()], {
+const ConfigChange = Type.Union([Type.Number(), Type.String({ maxLength: 1_000 }), Type.Null()], {
   'x-error': 'INVALID_CONFIG',
 })
 
@@ -84,7 +84,7 @@ export const TopicList = strictObject({
 })
 
 export const TopicConfigEntry = strictObject({
-  value: Type.Union([Type.Integer(), Type.String()]),
+  value: Type.Union([Type.Number(), Type.String()]),
   source: Type.Union([Type.Literal('default'), Type.Literal('broker'), Type.Literal('topic')], {
     description: 'Where the value comes from.',
   }),
@@ -102,6 +102,21 @@ export const PartitionDescription = strictObject({
   highWatermark: Type.Union([Offset, Type.Null()]),
   logEndOffset: Type.Union([Offset, Type.Null()]),
   sizeBytes: Type.Union([Bytes, Type.Null()]),
+  compaction: Type.Optional(
+    strictObject(
+      {
+        dirtyRatio: Type.Number({
+          minimum: 0,
+          maximum: 1,
+          description: 'The part of the closed segments that no compaction has looked at.',
+        }),
+        failure: Type.Union([Type.String(), Type.Null()], {
+          description: 'Why the last compaction came to nothing; the log is as it was.',
+        }),
+      },
+      { description: 'Where the topic is compacted (cleanup.policy).' },
+    ),
+  ),
 })
 
 export const TopicDescription = strictObject({

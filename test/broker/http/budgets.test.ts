@@ -126,6 +126,7 @@ test('topics beyond the limit share one label', () => {
     logStartOffset: 0,
     logEndOffset: 1,
     isOffline: false,
+    compaction: { failure: undefined },
   }))
   const sums = sumByTopic([...partitions, ...partitions], (it) => it.sizeBytes)
   expect(sums.size).toBe(TOPIC_LABELS_MAX + 1)

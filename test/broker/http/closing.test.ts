@@ -35,6 +35,7 @@ function recoveringContext(): BrokerContext {
     get groups() {
       return notYet()
     },
+    compactionTotals: () => undefined,
     clusterImage: notYet,
   }
 }

@@ -6,9 +6,8 @@
 import type { PartitionLog } from '../../../broker/partition/partition-log.ts'
 import { DEFAULT_LOG_CONFIG, type LogConfig } from '../../../storage/config.ts'
 import { StorageError } from '../../../storage/errors.ts'
-import type { LogRead } from '../../../storage/log/log.ts'
 import { type LogAppend, requireOffset } from '../../../storage/log/log-append.ts'
-import type { ReadWish } from '../../../storage/log/log-reader.ts'
+import type { LogRead, ReadWish } from '../../../storage/log/log-reader.ts'
 import { type Offset, toOffset } from '../../../storage/record/offsets.ts'
 
 export class MemoryLog implements PartitionLog {
@@ -18,6 +17,7 @@ export class MemoryLog implements PartitionLog {
   flushedOffset = toOffset(0)
   leaderEpoch = 3
   offlineReason: string | undefined
+  readonly compaction = { dirtyRatio: 0, failure: undefined }
   reads = 0
   readonly #batches: Buffer[] = []
   readonly #listeners = new Set<() => void>()

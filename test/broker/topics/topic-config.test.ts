@@ -33,6 +33,22 @@ describe('a change of settings', () => {
     }
   })
 
+  test('takes a policy by any of its names, and keeps one', () => {
+    for (const policy of ['delete', 'compact', 'compact,delete']) {
+      expect(changedConfig({}, { 'cleanup.policy': policy })).toEqual({ 'cleanup.policy': policy })
+    }
+    expect(changedConfig({}, { 'cleanup.policy': 'delete,compact' })).toEqual({
+      'cleanup.policy': 'compact,delete',
+    })
+  })
+
+  test('takes fractions where a part is meant, also from their text', () => {
+    const key = 'min.cleanable.dirty.ratio'
+    expect(changedConfig({}, { [key]: 0.25 })).toEqual({ [key]: 0.25 })
+    expect(changedConfig({}, { [key]: '0.75' })).toEqual({ [key]: 0.75 })
+    expect(changedConfig({}, { [key]: '1' })).toEqual({ [key]: 1 })
+  })
+
   test('takes -1 only where it has a meaning', () => {
     expect(changedConfig({}, { 'retention.ms': -1 })).toEqual({ 'retention.ms': -1 })
     expect(() => changedConfig({}, { 'segment.bytes': -1 })).toThrow(/segment.bytes is -1/)
@@ -45,8 +61,14 @@ describe('a change of settings', () => {
     ['retention.ms', 1.5],
     ['retention.ms', Number.NaN],
     ['retention.ms', '99999999999999999999'],
-    ['cleanup.policy', 'compact'],
+    ['cleanup.policy', 'compacted'],
+    ['cleanup.policy', 'compact,compact'],
+    ['cleanup.policy', 'constructor'],
     ['cleanup.policy', 1],
+    ['min.cleanable.dirty.ratio', 1.01],
+    ['min.cleanable.dirty.ratio', '0,5'],
+    ['min.cleanable.dirty.ratio', '1e-1'],
+    ['min.cleanable.dirty.ratio', Number.NaN],
     ['compression.type', 'LZ4'],
     ['min.insync.replicas', 0],
   ])('refuses %s = %j', (key, value) => {

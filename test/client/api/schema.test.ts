@@ -12,6 +12,7 @@ const examples: Record<string, (type: Builders) => TypeBox.TSchema> = {
   null: (type) => type.Null(),
   boolean: (type) => type.Boolean(),
   integer: (type) => type.Integer({ minimum: 1, maximum: 9 }),
+  number: (type) => type.Number({ minimum: 0.5 }),
   string: (type) => type.String({ pattern: '^a+$', 'x-error': 'INVALID_CONFIG' }),
   literals: (type) => type.Union([type.Literal('a'), type.Literal(1), type.Literal(true)]),
   array: (type) => type.Array(type.Integer(), { maxItems: 3 }),

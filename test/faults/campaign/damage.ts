@@ -2,8 +2,9 @@
  * A data directory in which one file went bad while nobody looked: a flipped bit, a cut, zeros, the
  * content of an hour ago, or no file at all. The engine may refuse to start, refuse the log, fail a read
  * or mend what can be mended; it must never serve something else than was acknowledged, or less, as if
- * nothing had happened. One thing is let through: a flipped leader epoch of a batch, which no checksum
- * covers and no client of one broker looks at.
+ * nothing had happened. Two things are let through: a flipped leader epoch of a batch, which no checksum
+ * covers and no client of one broker looks at; and a whole segment as it was before a compaction, which is
+ * sound in itself: what that had removed is back.
  */
 
 import { StorageError } from '../../../storage/errors.ts'
@@ -49,13 +50,16 @@ export async function runDamaged(seed: number): Promise<DamageResult> {
   } catch (error) {
     const isTold = error instanceof StorageError || error instanceof BadChecksum
     if (!isTold) story.problems.push((error as Error).stack ?? String(error))
-    return { what, outcome: 'refused', problems: withoutEpochs(story) }
+    return { what, outcome: 'refused', problems: problemsOf(story, kind) }
   }
-  return { what, outcome: 'whole', problems: withoutEpochs(story) }
+  return { what, outcome: 'whole', problems: problemsOf(story, kind) }
 }
 
-function withoutEpochs({ problems }: Story): string[] {
-  return problems.filter((problem) => !/^\w+: epoch(-regression: \d+ at| *:)/.test(problem))
+function problemsOf({ problems }: Story, kind: DamageKind): string[] {
+  const isOfEpoch = (problem: string) => /^\w+: epoch(-regression: \d+ at| *:)/.test(problem)
+  const isBack = (problem: string) =>
+    kind === 'stale' && /^compacted: (outlived|resurrection)/.test(problem)
+  return problems.filter((problem) => !isOfEpoch(problem) && !isBack(problem))
 }
 
 /** Says who held the lock; means nothing to the next start. */

@@ -19,6 +19,9 @@ const SETTINGS: EngineSettings = {
   retentionCheckIntervalMs: 2_000,
   // Single batches on the spot, groups of several by a thread: both ways are tried in every run.
   smallWriteBytesMax: 400,
+  cleanerEnabled: true,
+  cleanerBackoffMs: 600,
+  cleanerBufferBytes: 1_500,
 }
 
 export function openEngine(

@@ -15,7 +15,11 @@ export const MAX_DECOMPRESSED_BYTES = 1024 * 1024
 /** As many as the log remembers of a producer (KIP-98). */
 const IN_FLIGHT_MAX = 5
 const BATCH_OVERHEAD_BYTES = 100
-const RECORD_OVERHEAD_BYTES = 30
+const RECORD_OVERHEAD_BYTES = 40
+/** Of a compacted log. */
+const KEYS = 15
+/** Where a record of a compacted log has its value: a tombstone has no other place. */
+const VALUE_HEADER = Buffer.from('value')
 
 export class Producer {
   readonly #history: LogHistory
@@ -65,7 +69,7 @@ export class Producer {
       ? { id: this.#producerId, sequence: this.#nextSequence }
       : undefined
     this.#nextSequence += count
-    const attempt = this.#history.send(values, producer)
+    const attempt = this.#history.send(values, producer, this.#keysFor(values))
     this.#unanswered.push(attempt)
     await this.#try(log, attempt, nowMs, isListening)
   }
@@ -110,9 +114,7 @@ export class Producer {
     if (known !== undefined) {
       this.#checkRepeat(attempt, append, known)
     } else {
-      attempt.state = 'open'
-      attempt.baseOffset = append.baseOffset
-      attempt.leaderEpoch = log.leaderEpoch
+      this.#history.place(attempt, append.baseOffset, log.leaderEpoch, nowMs)
     }
     try {
       await append.acknowledged
@@ -161,13 +163,29 @@ export class Producer {
         : { producerId: producer.id, producerEpoch: 0, baseSequence: producer.sequence }),
     })
     let bytesLeft = this.#batchBytesMax - BATCH_OVERHEAD_BYTES
-    for (const value of attempt.values) {
+    for (const [at, value] of attempt.values.entries()) {
       bytesLeft -= value.length + RECORD_OVERHEAD_BYTES
       const padding = this.#padding(bytesLeft / attempt.values.length)
       bytesLeft -= padding.length
-      builder.append(nowMs, Buffer.from(value), padding)
+      const key = attempt.keys[at]
+      if (key === undefined) builder.append(nowMs, Buffer.from(value), padding)
+      else {
+        const stored = attempt.tombstones[at] === true ? null : padding
+        builder.append(nowMs, Buffer.from(key), stored, [
+          { name: VALUE_HEADER, value: Buffer.from(value) },
+        ])
+      }
     }
     return builder.build()
+  }
+
+  /** In a compacted log values come back to a few keys, and delete them now and then. */
+  #keysFor(values: readonly string[]): Pick<Attempt, 'keys' | 'tombstones'> {
+    if (this.#history.compaction === undefined) return { keys: [], tombstones: [] }
+    return {
+      keys: values.map(() => `k${this.#random.below(KEYS)}`),
+      tombstones: values.map(() => this.#random.chance(0.25)),
+    }
   }
 
   /** Mostly small; sometimes several sectors, rarely many. */

@@ -36,7 +36,9 @@ export async function readOnce(
     }
     for (const record of readRecords(batch, { maxDecompressedBytes: MAX_DECOMPRESSED_BYTES })) {
       if (record.offset < from) continue
-      const value = record.key?.toString() ?? ''
+      // Records of compacted logs have their value there.
+      const [header] = record.headers
+      const value = (header === undefined ? record.key : header.value)?.toString() ?? ''
       records.push({ offset: record.offset, value, leaderEpoch: batch.leaderEpoch })
     }
     end = batch.nextOffset

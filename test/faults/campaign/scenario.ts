@@ -46,6 +46,8 @@ class Scenario {
   /** Small, so that what lies behind a torn group is told from corruption within a few kilobytes. */
   readonly #groupBytesMax: number
   readonly #openFilesMax: number
+  /** Room for all keys of a log, or for some of them. */
+  readonly #cleanerMapBytesMax: number
   readonly #hasDiskErrors: boolean
   readonly #isTight: boolean
   #disk: SimulatedDisk
@@ -57,6 +59,7 @@ class Scenario {
     this.#topics = new Topics(this.#random.fork())
     this.#groupBytesMax = this.#random.pick([4_096, 16_384, 1_048_576])
     this.#openFilesMax = this.#random.pick([3, 50])
+    this.#cleanerMapBytesMax = this.#random.pick([1, 100_000])
     this.#hasDiskErrors = this.#random.chance(0.3)
     this.#isTight = this.#random.chance(0.15)
     this.#disk = new SimulatedDisk({
@@ -141,6 +144,7 @@ class Scenario {
     const manager = await openEngine(disk, this.#clock, {
       appendGroupBytesMax: this.#groupBytesMax,
       openFilesMax: this.#openFilesMax,
+      cleanerMapBytesMax: this.#cleanerMapBytesMax,
     })
     const stage: Stage = {
       disk,
@@ -203,7 +207,12 @@ class Scenario {
           const records = await readAll(log, stage.random.pick([1, 700, 50_000]))
           if (!stage.disk.isAlive) return
           this.#recordsJudged += records.length
-          const problems = partition.history.settle(records, log, partition.crash)
+          const problems = partition.history.settle(
+            records,
+            log,
+            partition.crash,
+            this.#clock.now(),
+          )
           for (const problem of problems) stage.problem(`after ${partition.crash}: ${problem}`)
         } catch (error) {
           if (error instanceof BadRead) stage.problem(`${partition.history.name}: ${error.message}`)

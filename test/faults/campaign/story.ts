@@ -1,11 +1,11 @@
 /**
  * One fixed story that takes an engine through everything it does to a disk, so that every single call
  * of it can be made to fail: create, append (grouped, idempotent, relaxed), roll, read, flush,
- * deletePrefix, retention, delete, close. Each step copes with failing, as the broker would; what must
+ * deletePrefix, retention, compaction, delete, close. Each step copes with failing, as the broker would; what must
  * hold whatever fails is checked on the way and reported as problems.
  */
 
-import { type LogConfig, logConfigFrom } from '../../../storage/config.ts'
+import { isCompacted, type LogConfig, logConfigFrom } from '../../../storage/config.ts'
 import { StorageError } from '../../../storage/errors.ts'
 import type { Log } from '../../../storage/log/log.ts'
 import type { LogManager } from '../../../storage/log-manager.ts'
@@ -32,6 +32,7 @@ const SETTINGS = {
   'index.interval.bytes': 200,
   'flush.ms': 500,
   'file.delete.delay.ms': 10,
+  'min.cleanable.dirty.ratio': 0,
 }
 
 export class Story {
@@ -46,6 +47,7 @@ export class Story {
       topic('synced', 1, { 'flush.messages': 1 }, random),
       topic('relaxed', 2, { 'flush.messages': 20 }, random),
       topic('short', 3, { 'flush.messages': 1, 'retention.bytes': 600 }, random),
+      topic('compacted', 4, { 'cleanup.policy': 'compact', 'delete.retention.ms': 30 }, random),
     ]
   }
 
@@ -80,7 +82,12 @@ export class Story {
   }
 
   async tell(manager: LogManager, disk: SimulatedDisk, rounds = 2): Promise<void> {
-    const [synced, relaxed, short] = this.#topics as [StoryTopic, StoryTopic, StoryTopic]
+    const [synced, relaxed, short, compacted] = this.#topics as [
+      StoryTopic,
+      StoryTopic,
+      StoryTopic,
+      StoryTopic,
+    ]
     for (const topic of this.#topics) {
       if (topic.state !== 'active') await this.#try(() => this.#create(manager, topic))
     }
@@ -88,6 +95,8 @@ export class Story {
     for (let round = 1; round <= rounds; round++) {
       for (const topic of this.#topics) await this.#append(manager, topic, 2)
       await this.#try(() => this.#roll(manager, synced))
+      await this.#try(() => this.#roll(manager, compacted))
+      await this.#try(() => manager.compact())
       await this.#try(() => this.#deletePrefix(manager, synced, round * 4))
       await this.#try(() => this.#flush(manager, relaxed))
       await this.#try(async () => {
@@ -187,7 +196,7 @@ export class Story {
       const log = this.#log(manager, topic)
       if (log === undefined) continue
       const records = await readAll(log, 700)
-      this.problems.push(...topic.history.settle(records, log, crash))
+      this.problems.push(...topic.history.settle(records, log, crash, this.#clock.now()))
     }
   }
 
@@ -237,11 +246,12 @@ let nextProducerId = 500
 function topic(
   name: string,
   number: number,
-  settings: Record<string, number>,
+  settings: Record<string, number | string>,
   random: SeededRandom,
 ): StoryTopic {
   const config = logConfigFrom({ ...SETTINGS, ...settings })
-  const history = new LogHistory(name, config.flushMessages === 1)
+  const compaction = isCompacted(config) ? config : undefined
+  const history = new LogHistory(name, config.flushMessages === 1, compaction)
   history.startMayMove = config.retentionBytes >= 0
   return {
     name,

@@ -4,7 +4,12 @@
  * gone → dropped). Each partition has its history and its producers, which outlive every crash.
  */
 
-import { type LogConfig, logConfigFrom } from '../../../storage/config.ts'
+import {
+  isCompacted,
+  isDeletedByAge,
+  type LogConfig,
+  logConfigFrom,
+} from '../../../storage/config.ts'
 import type { SeededRandom } from '../../rigs/random.ts'
 import { type Crash, LogHistory } from './history.ts'
 import { Producer } from './producer.ts'
@@ -53,8 +58,16 @@ export class Topics {
   add(): Topic {
     this.#made++
     const isSynced = this.#random.chance(0.75)
+    const policy = this.#random.chance(0.6)
+      ? 'delete'
+      : this.#random.pick(['compact', 'compact', 'compact,delete'])
     const config = logConfigFrom({
-      'segment.bytes': this.#random.pick([8_192, 10_000, 20_000, 1_000_000]),
+      'cleanup.policy': policy,
+      'min.cleanable.dirty.ratio': this.#random.pick([0, 0.3]),
+      'delete.retention.ms': this.#random.pick([0, 1_500]),
+      'segment.bytes': this.#random.pick(
+        policy === 'delete' ? [8_192, 10_000, 20_000, 1_000_000] : [3_000, 8_192, 1_000_000],
+      ),
       'flush.messages': isSynced ? 1 : this.#random.between(2, 60),
       'flush.ms': 500,
       'index.interval.bytes': this.#random.pick([0, 500, 4_096]),
@@ -96,8 +109,8 @@ export class Topics {
   }
 
   #partition(name: string, isSynced: boolean, config: LogConfig): Partition {
-    const history = new LogHistory(name, isSynced)
-    history.startMayMove = config.retentionBytes >= 0
+    const history = new LogHistory(name, isSynced, isCompacted(config) ? config : undefined)
+    history.startMayMove = isDeletedByAge(config) && config.retentionBytes >= 0
     const producers = Array.from(
       { length: this.#random.between(1, 2) },
       () =>

@@ -4,6 +4,7 @@
  * histories; an answer that no client should ever get is a problem.
  */
 
+import { isCompacted } from '../../../storage/config.ts'
 import { StorageError } from '../../../storage/errors.ts'
 import type { Log } from '../../../storage/log/log.ts'
 import type { LogManager } from '../../../storage/log-manager.ts'
@@ -131,6 +132,11 @@ async function administrate(stage: Stage, actors: Promise<void>[]): Promise<void
         if (topics.all.length < 3) actors.push(...(await create(stage)))
         continue
       }
+      if (isCompacted(topic.config) && random.chance(0.35)) {
+        if (random.chance(0.6)) await log.roll()
+        actors.push(compact(stage, log, partition))
+        continue
+      }
       const choice = random.next()
       if (choice < 0.15) await deletePrefix(stage, partition, log)
       else if (choice < 0.3) await flush(stage, partition, log)
@@ -144,6 +150,15 @@ async function administrate(stage: Stage, actors: Promise<void>[]): Promise<void
         stage.problem(`administration failed: ${(error as Error).stack}`)
       }
     }
+  }
+}
+
+/** Beside all the others, as the cleaner does it; what it says of its failures is its log's. */
+async function compact(stage: Stage, log: Log, { history }: Partition): Promise<void> {
+  await stage.manager.compact()
+  const { failure } = log.compaction
+  if (failure !== undefined && stage.disk.isAlive && !stage.disk.hasFailed && !stage.isTight) {
+    stage.problem(`${history.name}: compaction failed: ${failure}`)
   }
 }
 

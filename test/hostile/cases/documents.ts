@@ -109,6 +109,19 @@ export const JSON_RECORDS: CaseGroup = {
         'INVALID_TIMESTAMP',
       ),
     ),
+    ...[
+      '{"value":1}',
+      '{"key":null,"value":1}',
+      '{"records":[{"key":"a","value":1},{"value":1}]}',
+    ].map((body) =>
+      expecting(
+        `${body} for a compacted topic`,
+        postJson('/v1/topics/keyed/records', body),
+        422,
+        'INVALID_RECORD',
+        { has: /has no key/ },
+      ),
+    ),
     expecting(
       'a partition that is not there',
       postJson(RECORDS, '{"value":1,"partition":9}'),
@@ -240,6 +253,12 @@ const TOPICS_REFUSED: readonly (readonly [string, number])[] = [
   ['{"name":"smuggled","config":{"max.message.bytes":99999999999}}', 400],
   ['{"name":"smuggled","config":{"no.such.key":1}}', 400],
   ['{"name":"smuggled","config":{"compression.type":"lzma"}}', 400],
+  ['{"name":"smuggled","config":{"cleanup.policy":"compacted"}}', 400],
+  ['{"name":"smuggled","config":{"cleanup.policy":"__proto__"}}', 400],
+  ['{"name":"smuggled","config":{"min.cleanable.dirty.ratio":1.5}}', 400],
+  ['{"name":"smuggled","config":{"min.cleanable.dirty.ratio":-0.5}}', 400],
+  ['{"name":"smuggled","config":{"min.cleanable.dirty.ratio":"half"}}', 400],
+  ['{"name":"smuggled","config":{"retention.ms":0.5}}', 400],
   ['{"name":"smuggled","config":[]}', 400],
 ]
 

@@ -1,7 +1,7 @@
 /** Requests that are well formed and mean what must not be: acks, sequences, offsets, bounds, epochs, replicas. */
 
 import type { ErrorCode } from '../../../client/api/errors.ts'
-import { batchOf, producedBy } from '../bad-batches.ts'
+import { batchOf, keylessBatch, producedBy } from '../bad-batches.ts'
 import { fetchMany, fetchOf, type Place, produce } from '../binary-requests.ts'
 import {
   type CaseGroup,
@@ -51,6 +51,13 @@ export const PRODUCE_MEANING: CaseGroup = {
         'INVALID_TOPIC_EXCEPTION',
         400,
       ),
+    ),
+    expecting(
+      'produce a record without a key to a compacted topic',
+      produce(keylessBatch(), { topic: 'keyed' }),
+      200,
+      'INVALID_RECORD',
+      { has: /refused/ },
     ),
     place('an internal topic', { topic: '__consumer_offsets' }, 'UNKNOWN_TOPIC_OR_PARTITION'),
     place('a topic of another id', { topicId: OTHER_ID }, 'INCONSISTENT_TOPIC_ID'),

@@ -23,6 +23,7 @@ export type DiskOperation =
   | 'removeFile'
   | 'removeDirectory'
   | 'syncDirectory'
+  | 'setModifiedAt'
   | 'freeBytes'
 
 export interface DiskCall {

@@ -223,6 +223,12 @@ export class SimulatedDisk implements FileSystem {
     })
   }
 
+  setModifiedAt(path: string, modifiedAtMs: number): Promise<void> {
+    return this.call('setModifiedAt', path, (world) => {
+      world.names.file(path, 'utimes').modifiedAtMs = modifiedAtMs
+    })
+  }
+
   freeBytes(path: string): Promise<number> {
     return this.call('freeBytes', path, () => this.roomBytes())
   }

@@ -153,6 +153,12 @@ export class WatchedDisk implements FileSystem {
     )
   }
 
+  setModifiedAt(path: string, modifiedAtMs: number): Promise<void> {
+    return this.passing({ operation: 'setModifiedAt', path }, () =>
+      this.#disk.setModifiedAt(path, modifiedAtMs),
+    )
+  }
+
   freeBytes(path: string): Promise<number> {
     return this.#disk.freeBytes(path)
   }
