@@ -26,6 +26,7 @@ export const LIMITS = {
   'http.idle.ms.max': 1_200,
   'http.request.ms.max': 1_800,
   'http.keep.alive.ms.max': 800,
+  'stream.max.bytes': 64 * MIB,
   'stream.stalled.ms.max': 600,
   'topics.max': 30,
   'partitions.max': 100,
@@ -40,6 +41,15 @@ export const LIMITS = {
  */
 export const MEMORY_PEAK_MIB_MAX = 800
 export const MEMORY_GROWTH_MIB_MAX = 600
+
+/** Gauges that are 0 when nobody asks for anything. */
+const HELD = [
+  'spool_queued_bytes',
+  'spool_waiting_requests',
+  'spool_streams',
+  'spool_stream_feeds',
+  'spool_stream_bytes',
+]
 
 const WITNESS = 'witness'
 /** What floods read from. */
@@ -124,7 +134,7 @@ export class BrokerUnderAttack implements AsyncDisposable {
       problems,
     )
     await this.#checkUntouched(problems)
-    for (const held of ['spool_queued_bytes', 'spool_waiting_requests']) {
+    for (const held of HELD) {
       await eventually(async () => (await this.metric(held)) === 0, `${held} is not 0`, problems)
     }
     // Whatever a client does is no error of the broker's.

@@ -10,72 +10,23 @@ import { encodeLz4Frame } from '../../storage/record/lz4-frame.ts'
 import { batchOf, producedBy, withStored } from './bad-batches.ts'
 import { fetchBody, frame, produceBody } from './binary-requests.ts'
 import { type BrokerUnderAttack, FLOOD_TOPICS, LIMITS } from './broker-under-attack.ts'
+import { answersInWords, answersOf, countOf, flood, floodMany, hangUp } from './flood-client.ts'
 import {
-  answersInWords,
-  answersOf,
-  countOf,
-  type FloodConnection,
-  flood,
-  floodMany,
-  hangUp,
-} from './flood-client.ts'
-
-export interface FloodResult {
-  readonly answer: string
-  readonly problems: readonly string[]
-}
-
-export interface Flood {
-  readonly name: string
-  run(broker: BrokerUnderAttack): Promise<FloodResult>
-}
-
-const MIB = 1 << 20
-/** How long a flood may take to come to its end before that itself is wrong. */
-const END_MS_MAX = 15_000
-const HEAD = 'HTTP/1.1\r\nHost: localhost\r\n'
-const LIVE = `GET /health/live ${HEAD}\r\n`
-const BATCHES_TYPE = 'Content-Type: application/vnd.spool.batches\r\n'
-
-function post(path: string, body: Buffer): Buffer {
-  const head = `POST ${path} ${HEAD}${BATCHES_TYPE}Content-Length: ${body.length}\r\n\r\n`
-  return Buffer.concat([Buffer.from(head), body])
-}
-
-/** True when `isTrue` came true in time. */
-async function within(isTrue: () => boolean): Promise<boolean> {
-  const deadline = performance.now() + END_MS_MAX
-  while (!isTrue() && performance.now() < deadline) await delay(20)
-  return isTrue()
-}
-
-/** Waits until the broker has cut them all; they do not read, so they would not notice. */
-async function allCut(broker: BrokerUnderAttack): Promise<string[]> {
-  const deadline = performance.now() + END_MS_MAX
-  // Until the broker has seen them at all.
-  await delay(700)
-  // The witness's, and whoever asks.
-  while ((await broker.metric('spool_connections')) > 2) {
-    if (performance.now() > deadline) return ['connections that do not read stay open']
-    await delay(100)
-  }
-  return []
-}
-
-/** Ends when every connection was closed by the broker, or says how many were not. */
-async function allClosed(connections: readonly FloodConnection[]): Promise<string[]> {
-  // A side that does not read does not see the other end.
-  for (const { socket } of connections) socket.resume()
-  const isClosed = () => connections.every(({ socket }) => socket.closed)
-  if (await within(isClosed)) return []
-  return [`${connections.filter(({ socket }) => !socket.closed).length} connections stay open`]
-}
-
-function expectOnly(answers: ReadonlyMap<number, number>, ...allowed: readonly number[]): string[] {
-  return [...answers]
-    .filter(([status]) => !allowed.includes(status))
-    .map(([status, count]) => `${count} answers of ${status}`)
-}
+  allClosed,
+  allCut,
+  BATCHES_TYPE,
+  deafPipelineOf,
+  deafReaders,
+  expectOnly,
+  type Flood,
+  get,
+  HEAD,
+  LIVE,
+  MIB,
+  PAGE,
+  post,
+  within,
+} from './flood-rig.ts'
 
 const PIPELINED = 10_000
 const POLLS = LIMITS['waiting.requests.max'] * 12
@@ -101,39 +52,6 @@ const deafPipeline: Flood = {
     connection.socket.destroy()
     return { answer: 'cut', problems }
   },
-}
-
-const PAGE = '/v1/topics/bulk/partitions/0/records'
-
-/** Answers of many MiB, each asked for in some hundred bytes, on one connection that does not read. */
-function deafPipelineOf(name: string, count: number, bytes: Buffer): Flood {
-  return {
-    name: `${count} times ${name} in one pipeline that nobody reads`,
-    run: async (broker) => {
-      const all = Buffer.concat(Array<Buffer>(count).fill(bytes))
-      const connection = await flood(broker.port, all, { isDeaf: true })
-      const problems = await allCut(broker)
-      connection.socket.destroy()
-      return { answer: 'cut', problems }
-    },
-  }
-}
-
-function deafReaders(name: string, count: number, bytes: Buffer): Flood {
-  return {
-    name: `${count} readers of ${name} that do not read`,
-    run: async (broker) => {
-      const readers = await floodMany(count, broker.port, () => bytes, { isDeaf: true })
-      const problems = await allCut(broker)
-      // What lies in the kernel's buffers is still to be had: the heads of the answers.
-      for (const { socket } of readers) socket.resume()
-      await within(() => readers.every(({ socket }) => socket.closed))
-      hangUp(readers)
-      const answers = answersOf(readers)
-      const wrong = expectOnly(answers, 200, 408, 503)
-      return { answer: `${answersInWords(answers)}; cut`, problems: [...problems, ...wrong] }
-    },
-  }
 }
 
 const FETCH_LARGE = post(
@@ -323,8 +241,6 @@ const manyProducers: Flood = {
 }
 
 const zeros = Buffer.alloc(16 * MIB)
-const get = (path: string, accept: string) =>
-  Buffer.from(`GET ${path} ${HEAD}Accept: ${accept}\r\n\r\n`)
 const ndjson = get(PAGE, 'application/x-ndjson')
 const bloated = get('/v1/topics/bloated/partitions/0/records', 'application/x-ndjson')
 const page = get(`${PAGE}?maxBytes=${16 * MIB}&limit=10000`, 'application/json')

@@ -9,6 +9,7 @@ import { BrokerUnderAttack } from './broker-under-attack.ts'
 import { ENVIRONMENTS, runEnvironment } from './environments.ts'
 import { FLOODS, MORE_FLOODS, prepareFloods } from './floods.ts'
 import type { CaseResult } from './send-case.ts'
+import { STREAM_FLOODS } from './stream-floods.ts'
 import { GROUPS, type Outcome, runFlood, runGroup } from './tables.ts'
 
 const all: CaseResult[] = []
@@ -42,7 +43,7 @@ function costs({ after, peakMiB, afterMiB }: Outcome): string {
   }
   await prepareFloods(broker)
   const floods: CaseResult[] = []
-  for (const flood of [...FLOODS, ...MORE_FLOODS]) {
+  for (const flood of [...FLOODS, ...STREAM_FLOODS, ...MORE_FLOODS]) {
     const outcome = await runFlood(broker, flood)
     const [result] = outcome.results
     const memory = `${outcome.peakMiB.toFixed(0)} MiB`

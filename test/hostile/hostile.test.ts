@@ -10,6 +10,7 @@ import {
   MEMORY_PEAK_MIB_MAX,
 } from './broker-under-attack.ts'
 import { FLOODS, prepareFloods } from './floods.ts'
+import { STREAM_FLOODS } from './stream-floods.ts'
 import { GROUPS, runFlood, runGroup } from './tables.ts'
 
 let broker: BrokerUnderAttack
@@ -30,7 +31,8 @@ test.each(GROUPS.map((group) => [group.name, group] as const))('%s', async (_nam
 describe('floods', () => {
   beforeAll(() => prepareFloods(broker))
 
-  test.each(FLOODS.map((flood) => [flood.name, flood] as const))('%s', async (_name, flood) => {
+  const floods = [...FLOODS, ...STREAM_FLOODS]
+  test.each(floods.map((flood) => [flood.name, flood] as const))('%s', async (_name, flood) => {
     const { results, after, peakMiB } = await runFlood(broker, flood)
     expect(results.flatMap(({ problems }) => problems)).toEqual([])
     expect(after).toEqual([])

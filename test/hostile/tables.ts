@@ -12,8 +12,9 @@ import { CONTINUE, LARGE_HEADS, NOT_HTTP, SMUGGLING } from './cases/heads.ts'
 import { FETCH_MEANING, PRODUCE_MEANING, PRODUCERS } from './cases/meaning.ts'
 import { FRAMING, PACKED_BODIES } from './cases/packed.ts'
 import { SLOW, UPLOADS } from './cases/slow.ts'
+import { STREAMS } from './cases/streams.ts'
 import { PATHS, QUERIES } from './cases/targets.ts'
-import type { Flood } from './floods.ts'
+import type { Flood } from './flood-rig.ts'
 import type { CaseGroup } from './hostile-case.ts'
 import { type CaseResult, sendCase } from './send-case.ts'
 
@@ -26,6 +27,7 @@ export const GROUPS: readonly CaseGroup[] = [
   PATHS,
   QUERIES,
   CURSORS,
+  STREAMS,
   JSON_RECORDS,
   BODY_TYPES,
   TOPIC_DOCUMENTS,

@@ -1,8 +1,15 @@
 /** Very many readers, very many partitions, very many requests on one connection. */
 
+import { randomUUID } from 'node:crypto'
 import { createConnection } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { encodeCursor } from '../../../../broker/http/records/cursor.ts'
+import { StreamMemory } from '../../../../broker/http/streams/memory.ts'
+import { streamPlan } from '../../../../broker/http/streams/plan.ts'
+import { type PlaceSource, RecordStream } from '../../../../broker/http/streams/stream.ts'
+import { noTotals } from '../../../../broker/http/streams/totals.ts'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import { systemClock } from '../../../../storage/clock.ts'
 import { StreamReader } from '../../../durability/stream-reader.ts'
 import { sendRaw } from '../raw-http.ts'
 import { send, TestTopic } from '../records/topic-client.ts'
@@ -87,6 +94,31 @@ describe('over several partitions nobody is starved', () => {
     const ofFirst = stream.records.filter(({ partition }) => partition === 0)
     expect(ofFirst.map(({ offset }) => offset)).toEqual(range(written))
   })
+})
+
+test('a topic whose places fit no cursor is refused before its stream begins', async () => {
+  const clock = systemClock
+  const places = range(7_000).map((partition) => ({ partition, nextOffset: 5 }))
+  const source: PlaceSource = {
+    places: [],
+    untilMs: undefined,
+    tellsAfterChunks: true,
+    canEnd: true,
+    outlivesTopics: false,
+    endOf: () => Promise.resolve(0),
+    cursor: (isEnd) => encodeCursor({ topicId: randomUUID(), places, isEnd }),
+    isChanged: () => false,
+    change: () => ({ added: [], removed: [], told: [] }),
+  }
+  const stream = new RecordStream({
+    manner: streamPlan({ follow: true }, 'application/x-ndjson', undefined),
+    source,
+    memory: new StreamMemory(4 * 1024 * 1024, clock),
+    totals: noTotals(),
+    clock,
+    busyMsMax: 1_000,
+  })
+  await expect(stream.begin()).rejects.toMatchObject({ code: 'INVALID_REQUEST', httpStatus: 400 })
 })
 
 describe('HTTP', () => {
