@@ -26,7 +26,7 @@ export const EXIT_CODE_MEANINGS: Readonly<Record<keyof typeof exitCodes, string>
   address: 'the address can not be listened on',
   stoppedUnclean: 'stopped before everything was flushed (second signal, or out of time)',
   unreachable: 'no broker answered, or none in time: the same command may work later',
-  notFound: 'there is no such topic, partition or record',
+  notFound: 'there is no such topic, partition, record or group',
   notAllowed: 'the broker wants a token, or refuses this one',
   nullValue: 'cat: the record is there and its value is null',
   someRefused: 'produce --skip-errors: done, but for lines that could not be taken',

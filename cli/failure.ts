@@ -108,6 +108,7 @@ const UNREACHABLE = new Set<string>([
   'REQUEST_TIMED_OUT',
   'BROKER_NOT_READY',
   'BROKER_STOPPING',
+  'COORDINATOR_LOAD_IN_PROGRESS',
 ])
 
 /** The exit code for an error of the table. */
@@ -142,9 +143,12 @@ function explained(error: SpoolError, context: FailureContext): Explanation {
       return { sentence, nextStep: 'try again, or give it longer with --timeout 2m' }
     case 'BROKER_NOT_READY':
     case 'BROKER_STOPPING':
+    case 'COORDINATOR_LOAD_IN_PROGRESS':
       return { sentence, nextStep: 'try again in a moment' }
     case 'UNKNOWN_TOPIC_OR_PARTITION':
       return missing(sentence, context)
+    case 'GROUP_ID_NOT_FOUND':
+      return missingGroup(sentence, context)
     case 'UNAUTHORIZED':
       return {
         sentence: `the broker at ${url} wants a token: ${sentence}`,
@@ -164,6 +168,15 @@ function explained(error: SpoolError, context: FailureContext): Explanation {
 /** Options and arguments are what was typed, not parameters and fields of a request. */
 function inWordsOfTheCommandLine(detail: string): string {
   return detail.replace(/^at=(\S+): /, '--at $1: ').replaceAll(/\bas=(auto|base64)/g, '--as $1')
+}
+
+/** `there is no group NAME; …` is how the broker says it. */
+function missingGroup(sentence: string, { verb, flagsToRepeat }: FailureContext): Explanation {
+  const list = `see what there is with: spool groups list${flagsToRepeat}`
+  return {
+    sentence: sentence.replace(/; a group begins .*$/, ''),
+    nextStep: verb === 'groups delete' ? `${list}; if that is fine: --if-exists` : list,
+  }
 }
 
 /** Those that read say where from, each in its own word. */

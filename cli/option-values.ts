@@ -4,6 +4,7 @@
  */
 
 import { InvalidArgumentError } from 'commander'
+import { GroupId } from '../client/api/schemas/groups.ts'
 import { TopicName } from '../client/api/schemas/scalars.ts'
 
 const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 }
@@ -11,6 +12,8 @@ const DURATION_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_0
 const DURATION_MS_MAX = 3_600_000
 const TOPIC_NAME = new RegExp(TopicName.pattern ?? '')
 const TOPIC_NAME_CHARACTERS_MAX = TopicName.maxLength ?? 0
+const GROUP_NAME = new RegExp(GroupId.pattern ?? '')
+const GROUP_NAME_CHARACTERS_MAX = GroupId.maxLength ?? 0
 
 /** True for what a topic may be called. */
 export function isTopicName(word: string): boolean {
@@ -28,6 +31,24 @@ export function topicName(word: string): string {
 /** Collects the names of topics. */
 export function topicNames(word: string, before: readonly string[] = []): readonly string[] {
   return [...before, topicName(word)]
+}
+
+/** The name of a consumer group, which may or may not be there. */
+export function groupName(word: string): string {
+  if (GROUP_NAME.test(word) && word.length <= GROUP_NAME_CHARACTERS_MAX) return word
+  throw new InvalidArgumentError(
+    `Expected a name of 1 to ${GROUP_NAME_CHARACTERS_MAX} characters without control characters, neither "." nor "..".`,
+  )
+}
+
+/** True for a name that shells take as one word as it is. */
+export function isSimpleName(word: string): boolean {
+  return /^[\w@%+=,./][\w@%+=,./-]*$/.test(word)
+}
+
+/** Collects the names of groups. */
+export function groupNames(word: string, before: readonly string[] = []): readonly string[] {
+  return [...before, groupName(word)]
 }
 
 /** A whole number from `min` to `max`. */

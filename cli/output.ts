@@ -12,10 +12,10 @@ export interface OutputOptions {
   readonly hasColor: boolean
 }
 
-/** `count` and `bytes` are for people on a terminal, and plain numbers elsewhere. */
+/** `count`, `bytes` and `duration` (in ms) are for people on a terminal, and plain numbers elsewhere. */
 export interface Column {
   readonly name: string
-  readonly kind?: 'text' | 'count' | 'bytes' | 'number'
+  readonly kind?: 'text' | 'count' | 'bytes' | 'duration' | 'number'
 }
 
 export type Cell = string | number | boolean | null | undefined

@@ -11,6 +11,7 @@ import { declareCompletion } from './completion-options.ts'
 import { declareConsume } from './consume-options.ts'
 import { exitCodeRows, exitCodes } from './exit-codes.ts'
 import { printUsageProblem } from './failure.ts'
+import { declareGroups } from './groups-options.ts'
 import { declareLog } from './log-dump-options.ts'
 import { Misunderstood } from './misunderstood.ts'
 import { declareProduce } from './produce-options.ts'
@@ -42,10 +43,13 @@ export async function runProgram(words: readonly string[]): Promise<void> {
   }
 }
 
+/** Words with verbs below them. */
+const HAVE_VERBS = new Set(['topics', 'groups'])
+
 /** `spool help topics create` and `spool topics help create` are `spool topics create --help`. */
 function helpWords(program: Command, words: readonly string[]): readonly string[] {
   const at = words.indexOf('help')
-  if (at !== 0 && (at !== 1 || words[0] !== 'topics')) return words
+  if (at !== 0 && (at !== 1 || !HAVE_VERBS.has(words[0]!))) return words
   const named = words.toSpliced(at, 1)
   let command = program
   for (const word of named) {
@@ -87,6 +91,8 @@ export function buildProgram({ columns = process.stdout.columns } = {}): Command
   declareReplay(program)
   program.commandsGroup('Topics:')
   declareTopics(program)
+  program.commandsGroup('Consumer groups:')
+  declareGroups(program)
   program.commandsGroup('Brokers:')
   program
     .command('serve')

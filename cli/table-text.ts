@@ -1,7 +1,7 @@
 /** Tables for a terminal. Loaded there only: programs that read our output do not pay for it. */
 
 import Table from 'cli-table3'
-import { bytesForPeople, countForPeople } from './numbers.ts'
+import { bytesForPeople, countForPeople, durationForPeople } from './numbers.ts'
 import type { Cell, Column } from './output.ts'
 import { printable } from './printable.ts'
 
@@ -46,5 +46,6 @@ function forPeople(cell: Cell, kind: Column['kind']): string {
   if (cell === null || cell === undefined) return '-'
   if (typeof cell === 'number' && kind === 'bytes') return bytesForPeople(cell)
   if (typeof cell === 'number' && kind === 'count') return countForPeople(cell)
+  if (typeof cell === 'number' && kind === 'duration') return durationForPeople(cell)
   return printable(String(cell))
 }

@@ -1,7 +1,7 @@
 /**
  * What may come next on a command line: verbs, options, values of options, arguments. Walks the declared
- * program, so that it knows exactly what the program knows. Names that only a broker has (topics) are
- * asked for through `topicNames`; nothing else here is slow.
+ * program, so that it knows exactly what the program knows. Names that only a broker has (topics, groups)
+ * are asked for through `Surroundings`; nothing else here is slow.
  */
 
 import type { Argument, Command, Option } from 'commander'
@@ -21,6 +21,7 @@ const HELP: Candidate = { word: '--help', about: 'show help' }
 
 export interface Surroundings {
   topicNames(): Promise<readonly string[]>
+  groupNames(): Promise<readonly string[]>
 }
 
 /** Candidates for the last of `words`, which may be empty; those that begin as it does. */
@@ -121,7 +122,10 @@ async function optionValues(
   if (option.argChoices !== undefined) return beginning(word, option.argChoices.map(bare))
   switch (/<(.*)>/.exec(option.flags)?.[1]) {
     case 'topic':
+    case 'topic[:partitions]':
       return topics(word, surroundings)
+    case 'group':
+      return groups(word, surroundings)
     case 'key=value':
       return configCandidates(word)
     case 'key':
@@ -186,6 +190,11 @@ async function argumentValues(
       return (await topics(word, surroundings)).filter(
         (each) => !argumentsBefore.includes(each.word),
       )
+    case 'group':
+    case 'groups':
+      return (await groups(word, surroundings)).filter(
+        (each) => !argumentsBefore.includes(each.word),
+      )
     case 'path':
     case 'file':
     case 'files':
@@ -193,6 +202,14 @@ async function argumentValues(
     default:
       return []
   }
+}
+
+async function groups(word: string, surroundings: Surroundings): Promise<readonly Candidate[]> {
+  const names = await surroundings.groupNames()
+  return beginning(
+    word,
+    names.map((name) => ({ word: name, about: 'group' })),
+  )
 }
 
 async function topics(word: string, surroundings: Surroundings): Promise<readonly Candidate[]> {

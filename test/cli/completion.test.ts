@@ -36,6 +36,7 @@ afterAll(async () => {
 async function offered(...words: string[]): Promise<string[]> {
   const found = await candidates(buildProgram(), words, {
     topicNames: async () => ['access', 'clicks'],
+    groupNames: async () => ['billing', 'mail'],
   })
   return found.map(({ word }) => word)
 }
@@ -49,6 +50,7 @@ describe('what is offered', () => {
       'replay',
       'topics',
       'offsets',
+      'groups',
       'serve',
       'log',
       'completion',
@@ -92,6 +94,9 @@ describe('what is offered', () => {
   test('arguments: topics, each once, shells, files', async () => {
     expect(await offered('consume', '')).toEqual(['access', 'clicks'])
     expect(await offered('topics', 'delete', 'access', '')).toEqual(['clicks'])
+    expect(await offered('groups', 'describe', 'b')).toEqual(['billing'])
+    expect(await offered('groups', 'delete', 'mail', '')).toEqual(['billing'])
+    expect(await offered('groups', 'reset', 'mail', '--topic', 'c')).toEqual(['clicks'])
     expect(await offered('topics', 'describe', 'access', '')).toEqual([])
     expect(await offered('completion', 'z')).toEqual(['zsh'])
     expect(await offered('log', 'dump', '')).toEqual(['<file>'])

@@ -23,6 +23,10 @@ describe('help', () => {
         'cat',
         'completion',
         'consume',
+        'groups delete',
+        'groups describe',
+        'groups list',
+        'groups reset',
         'log dump',
         'offsets',
         'produce',
@@ -200,6 +204,37 @@ const MISUNDERSTOOD: readonly (readonly [string, string])[] = [
   [
     'replay a --into b -f %s',
     'spool replay: -f is about printing, and --into prints no records: leave out one',
+  ],
+  ['groups delet x', 'spool groups: there is no command "delet": did you mean delete?'],
+  ['groups describe', 'spool groups describe: <group> is missing'],
+  [
+    'groups describe ..',
+    'spool groups describe: group "..": expected a name of 1 to 249 characters without control characters, neither "." nor ".."',
+  ],
+  [
+    'groups reset g',
+    'spool groups reset: where to? give --to POSITION, --shift RECORDS or --offsets FILE',
+  ],
+  [
+    'groups reset g --to latest --shift 1',
+    'spool groups reset: --to and --shift each say where to: leave out one of them',
+  ],
+  [
+    'groups reset g --topic a --offsets -',
+    'spool groups reset: --offsets names topics and partitions itself: leave out --topic',
+  ],
+  [
+    'groups reset g --topic a:x --to latest',
+    'spool groups reset: --topic "a:x": expected partition numbers: 0, or 0,3, or 0-3',
+  ],
+  ['groups reset g -t a -t a:1 --to latest', 'spool groups reset: --topic "a:1": a is given twice'],
+  [
+    'groups reset g --to 0:1,1:2',
+    'spool groups reset: --to 0:1,1:2 is about partitions of one topic: name it with --topic',
+  ],
+  [
+    'groups reset g -t a:1 --to 0:1,1:2',
+    'spool groups reset: --to 0:1,1:2 names partitions itself: --topic a is enough',
   ],
   ['consume a --as json', 'spool consume: --as says how values become JSON: it needs --json'],
   [
