@@ -1,12 +1,19 @@
 /** The words of `spool consume` and `spool cat`. Letters mean what they mean to kcat. */
 
 import { type Command, Option } from 'commander'
-import { each, integerFrom, partitionNumbers, topicName } from './option-values.ts'
-import { TOPIC } from './topics-options.ts'
+import {
+  each,
+  groupName,
+  integerFrom,
+  partitionNumbers,
+  topicName,
+  topicNames,
+} from './option-values.ts'
 import { runs } from './verb.ts'
 
 export interface ConsumeOptions {
   readonly topic?: string
+  readonly group?: string
   readonly partition?: readonly number[]
   readonly offset?: readonly string[]
   readonly until?: string
@@ -30,13 +37,18 @@ export function declareConsume(program: Command): void {
   const consume = program
     .command('consume')
     .description('read records; goes on as new ones come unless told where to stop')
-    .argument('[topic]', TOPIC, topicName)
+    .argument('[topics...]', 'the topic; with a group there may be several', topicNames)
     .addOption(
       new Option('-t, --topic <topic>', 'the topic, as kcat has it')
         .argParser(topicName)
         .hideHelp(),
     )
     .optionsGroup('What to read:')
+    .option(
+      '-G, --group <group>',
+      'read as a member of this group, and commit what was printed',
+      groupName,
+    )
     .option('-p, --partition <numbers>', 'only these: 0, or 0,3, or 0-3; all', partitionNumbers)
     .option('-o, --offset <position>', 'where to begin, see below; beginning', each)
     .option('--until <position>', 'where to stop; the record there is not read')
@@ -81,15 +93,21 @@ FORMAT: %s value  %S its length (-1: null)  %R the same as 4 bytes  %k key  %K i
 (name=value,…)  %t topic  %p partition  %o offset  %T timestamp in ms  %% a percent sign; \\n \\t \\r \\0 \\\\
 \\xNN. Bytes are printed as they are stored. Nothing is added after a format.
 
-With --json each line is a record: {"partition", "offset", "timestamp", "key", "value", "headers"}.
-Ctrl-C says on stderr how to go on from there.
+With --json each line is a record: {"partition", "offset", "timestamp", "key", "value", "headers"}, with
+"topic" first in a group. Ctrl-C says on stderr how to go on from there.
+
+In a group the topics are shared out among its members, and where it goes on is kept by the broker: each
+record is committed once it was written to stdout. Who is killed leaves what was not committed to be
+read again. -o is where a group begins that has committed nothing; -e stops when the group has read what
+was there.
 
 Examples:
   $ spool consume access                               # everything, and then what comes
   $ spool consume access -o end                        # what comes from now on
   $ spool consume access -p 0 -o 1500 -c 20
   $ spool consume access -o -PT1H -e --json | jq .value.user
-  $ spool consume access -e -f '%T %k %s\\n' --key user-17`
+  $ spool consume access -e -f '%T %k %s\\n' --key user-17
+  $ spool consume -G billing orders payments --json    # run it several times: they share the work`
 
 export interface CatOptions {
   readonly headers?: boolean

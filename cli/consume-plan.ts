@@ -30,12 +30,18 @@ export interface ConsumePlan {
 }
 
 /** @throws UsageError for options that contradict each other. */
-export function consumeRequest(word: unknown, options: ConsumeOptions): ConsumeRequest {
-  const topic = (word as string | undefined) ?? options.topic
+export function consumeRequest(words: readonly string[], options: ConsumeOptions): ConsumeRequest {
+  const [word, ...others] = words
+  const topic = word ?? options.topic
   if (topic === undefined) throw new UsageError('which topic? spool consume TOPIC')
   if (word !== undefined && options.topic !== undefined && word !== options.topic) {
     throw new UsageError(
       `two topics are given: ${word} and -t ${options.topic}; one is read at a time`,
+    )
+  }
+  if (others.length > 0) {
+    throw new UsageError(
+      `${words.length} topics are given, and one is read at a time; several are read in a group: -G GROUP ${words.join(' ')}`,
     )
   }
   if (options.follow === true && options.exit === true) {

@@ -6,11 +6,16 @@ import { unescapeBytes } from './escapes.ts'
 import { delimitedPrinter, type RecordPrinter, recordPrinter } from './record-format.ts'
 import { UsageError } from './usage-error.ts'
 
-/** @throws UsageError for options that contradict each other, and for a format that is none. */
+/**
+ * `hasTopic`: JSON records say which topic they are of.
+ *
+ * @throws UsageError for options that contradict each other, and for a format that is none.
+ */
 export function consumePrinter(
   topic: string,
   options: ConsumeOptions,
   isJson: boolean,
+  { hasTopic } = { hasTopic: false },
 ): RecordPrinter {
   const { format, delimiter, keyDelimiter, as } = options
   const nullText = options.nullAs ?? (options.null === true ? 'NULL' : '')
@@ -25,7 +30,8 @@ export function consumePrinter(
     if (textOption !== undefined) {
       throw new UsageError(`${textOption[0]} is for text, and --json prints whole records as JSON`)
     }
-    return jsonPrinter(new RecordView(as ?? 'auto', true))
+    const heading = hasTopic ? `"topic":${JSON.stringify(topic)},` : ''
+    return jsonPrinter(new RecordView(as ?? 'auto', true), heading)
   }
   if (as !== undefined) throw new UsageError('--as says how values become JSON: it needs --json')
   if (format === undefined) {
@@ -45,9 +51,9 @@ export function consumePrinter(
 }
 
 /** One record a line, in the shape of the HTTP interface. */
-export function jsonPrinter(view: RecordView): RecordPrinter {
+export function jsonPrinter(view: RecordView, heading = ''): RecordPrinter {
   return (writer, partition, cursor) => {
-    view.write(writer, partition, cursor)
+    view.write(writer, partition, cursor, heading)
     writer.ascii('\n')
   }
 }

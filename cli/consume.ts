@@ -4,7 +4,6 @@
  * no further batch is at hand. Ctrl-C says how to go on.
  */
 
-import { recordFilter } from '../broker/http/records/record-filter.ts'
 import type { Client } from '../client/index.ts'
 import { openClient } from './connection.ts'
 import type { ConsumeOptions } from './consume-options.ts'
@@ -20,14 +19,18 @@ import { EndNotes } from './end-notes.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { goOnCommand } from './go-on.ts'
 import { interruption } from './interruption.ts'
+import { filterOf } from './record-filter-options.ts'
 import { RecordPump } from './record-pump.ts'
 import { sayInterrupted, withNextStep } from './stopped.ts'
-import { UsageError } from './usage-error.ts'
 import type { GlobalOptions, VerbCall } from './verb.ts'
 
 export async function consume(call: VerbCall<ConsumeOptions>): Promise<ExitCode> {
   const { options, global } = call
-  const request = consumeRequest(call.words[0], options)
+  if (options.group !== undefined) {
+    const { consumeInGroup } = await import('./consume-group.ts')
+    return consumeInGroup(call, options.group)
+  }
+  const request = consumeRequest(call.words[0] as readonly string[], options)
   const print = consumePrinter(request.topic, options, global.isJson)
   const filter = filterOf(options)
   const signal = interruption()
@@ -75,21 +78,5 @@ function readerOf(
     ...(until === undefined ? {} : { until }),
     ...(partitions === undefined ? {} : { partitions }),
     ...(outOfRange === undefined ? {} : { outOfRange }),
-  })
-}
-
-/** Which records are wanted; `undefined`: all. */
-export function filterOf({
-  key,
-  header,
-  contains,
-}: Pick<ConsumeOptions, 'key' | 'header' | 'contains'>) {
-  if (header !== undefined && !header.includes(':')) {
-    throw new UsageError(`--header ${JSON.stringify(header)}: expected name:value`)
-  }
-  return recordFilter({
-    ...(key === undefined ? {} : { key }),
-    ...(header === undefined ? {} : { header }),
-    ...(contains === undefined ? {} : { contains }),
   })
 }

@@ -28,6 +28,7 @@ export const KCAT_LETTERS: readonly KcatLetter[] = [
   other('-L', 'list topics and brokers', '`spool topics list`, `spool topics describe TOPIC`'),
   other('-Q', 'ask for offsets', '`spool offsets TOPIC --at POSITION`'),
   same('-t', 'topic', 'the first argument, or `-t`'),
+  same('-G', 'read as a member of a group', '`spool consume -G GROUP TOPIC…`'),
   same('-p', 'partition', '`-p 3`; `consume` also takes `-p 0,3` and `-p 0-3`'),
   same(
     '-o',

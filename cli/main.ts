@@ -1,10 +1,10 @@
 /**
  * Finds the verb and runs it. `serve` is a path of its own so that a broker starts without loading a
- * command line library; every other verb is declared in `program.ts`. Also owns what becomes of a reader
- * of ours that leaves.
+ * command line library; every other verb is declared in `program.ts`.
  */
 
 import { exitCodes } from './exit-codes.ts'
+import { onStandardOutputError } from './reader-left.ts'
 
 /** Runs `spool` with the words after its name. Sets the exit code; does not throw. */
 export async function main(words: readonly string[]): Promise<void> {
@@ -19,7 +19,7 @@ export async function main(words: readonly string[]): Promise<void> {
       await serve(rest)
       return
     }
-    process.stdout.on('error', endQuietlyIfReaderLeft)
+    process.stdout.on('error', onStandardOutputError)
     if (verb === '__complete') {
       const { answerCompletion } = await import('./completion/answer.ts')
       await answerCompletion(rest)
@@ -31,11 +31,4 @@ export async function main(words: readonly string[]): Promise<void> {
     process.stderr.write(`spool: ${(error as Error).stack ?? String(error)}\n`)
     process.exitCode = exitCodes.failed
   }
-}
-
-/** `spool … | head` closes our stdout: that is an end, not an error. */
-function endQuietlyIfReaderLeft(error: NodeJS.ErrnoException): void {
-  if (error.code === 'EPIPE') process.exit(exitCodes.done)
-  process.stderr.write(`spool: stdout can not be written to: ${error.message}\n`)
-  process.exit(exitCodes.failed)
 }

@@ -20,7 +20,7 @@ const KCAT_NAMES: Readonly<Record<string, string>> = { beginning: 'earliest', en
 export function toPosition(word: string, option: string): string {
   if (word === 'stored') {
     throw new UsageError(
-      `${option} stored: no group is read with, so nothing is stored; say where to begin, such as ${option} earliest`,
+      `${option} stored: that is for a group (-G GROUP); say where to begin, such as ${option} earliest`,
     )
   }
   const text = KCAT_NAMES[word] ?? withSeconds(word.replace(/^s@(?=\d+$)/, '@'))

@@ -2,7 +2,7 @@
  * Much output, quickly: it is collected into large pieces, and writing waits while whoever reads our
  * stdout is slower than we are. Two pieces take turns, one being filled while the other is written, and
  * are used again: making new ones would cost more than filling them. A reader that leaves ends the process
- * quietly (`main.ts`).
+ * quietly (`reader-left.ts`).
  */
 
 import { ByteWriter } from '../broker/http/records/byte-writer.ts'
@@ -20,6 +20,8 @@ export class StandardOutput {
   /** Until the other piece is written. */
   #writing: Promise<void> = Promise.resolve()
 
+  #isBroken = false
+
   /** Aborted, nothing waits for a slow reader any more. */
   constructor(signal: AbortSignal) {
     this.#signal = signal
@@ -28,6 +30,11 @@ export class StandardOutput {
   /** What is printed goes in here; after `flush` it is another one. */
   get writer(): ByteWriter {
     return this.#filling
+  }
+
+  /** What was handed over last is not written, and never will be. */
+  get isBroken(): boolean {
+    return this.#isBroken
   }
 
   get isFull(): boolean {
@@ -63,7 +70,8 @@ export class StandardOutput {
       }
       if (this.#signal.aborted) go()
       else this.#signal.addEventListener('abort', go)
-      process.stdout.write(piece.written, () => {
+      process.stdout.write(piece.written, (error) => {
+        if (error) this.#isBroken = true
         piece.cutTo(0)
         if (piece.capacity <= KEPT_BYTES_MAX) this.#spare = piece
         go()

@@ -29,10 +29,10 @@ export function openBatch({ bytes }: ReadBatch, scratch?: Buffer): RecordCursor 
 /** What `error` means to who reads the batch: where it came from the batch's bytes, where to go on. */
 export function readFailure(error: unknown, batch: ReadBatch): unknown {
   if (!(error instanceof StorageError)) return error
-  const { partition, baseOffset, nextOffset } = batch
+  const { topic, partition, baseOffset, nextOffset } = batch
   return new SpoolError(
     error.code === 'MESSAGE_TOO_LARGE' ? error.code : 'CORRUPT_MESSAGE',
     `the batch of partition ${partition} with offsets ${baseOffset} to ${nextOffset - 1} can not be read: ${error.message}`,
-    { cause: error, extensions: { partition, offset: baseOffset, nextOffset } },
+    { cause: error, extensions: { topic, partition, offset: baseOffset, nextOffset } },
   )
 }

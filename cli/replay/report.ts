@@ -3,10 +3,11 @@
  * Makes text and documents; prints nothing.
  */
 
+import { CommandWords } from '../go-on.ts'
 import { counted, paceForPeople } from '../numbers.ts'
 import { offsetsWord } from '../position-words.ts'
 import type { ReplayOptions } from '../replay-options.ts'
-import { type GlobalOptions, shellWord } from '../verb.ts'
+import type { GlobalOptions } from '../verb.ts'
 import type { Copied } from './copied.ts'
 
 /** An offset for each partition. */
@@ -82,28 +83,17 @@ export function goOnCommand(
   global: GlobalOptions,
   nextOffsets: Offsets,
 ): string {
-  const words: string[] = []
-  const say = (flag: string, value: string | number | undefined) => {
-    if (value !== undefined) words.push(flag, shellWord(String(value)))
-  }
-  say('-p', options.partitions?.join(','))
-  say('--from', offsetsWord({ ...range.from, ...nextOffsets }))
-  say('--until', offsetsWord(range.until))
-  say('--out-of-range', options.outOfRange)
-  say('--key', options.key)
-  say('--header', options.header)
-  say('--contains', options.contains)
-  say('--rate', options.rate?.word)
-  say('--speed', options.speed?.word)
-  say('--pause-max', options.pauseMax === undefined ? undefined : `${options.pauseMax}ms`)
-  say('--into', options.into)
-  if (options.samePartitions === true) words.push('--same-partitions')
-  say('-f', options.format)
-  say('-D', options.delimiter)
-  say('-K', options.keyDelimiter)
-  if (options.null === true) words.push('-Z')
-  say('--null-as', options.nullAs)
-  say('--as', options.as)
-  if (global.isJson) words.push('--json')
-  return `spool replay ${range.topic}${global.flagsToRepeat} ${words.join(' ')}`
+  const words = new CommandWords()
+    .say('-p', options.partitions?.join(','))
+    .say('--from', offsetsWord({ ...range.from, ...nextOffsets }))
+    .say('--until', offsetsWord(range.until))
+    .say('--out-of-range', options.outOfRange)
+    .sayFilters(options)
+    .say('--rate', options.rate?.word)
+    .say('--speed', options.speed?.word)
+    .say('--pause-max', options.pauseMax === undefined ? undefined : `${options.pauseMax}ms`)
+    .say('--into', options.into)
+    .say('--same-partitions', options.samePartitions)
+    .sayPrinting(options, global)
+  return `spool replay ${range.topic}${global.flagsToRepeat} ${words}`
 }

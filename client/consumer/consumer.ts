@@ -101,7 +101,7 @@ export class Consumer<K = string | Uint8Array, V = unknown>
   }
 
   /**
-   * Commits everything up to and including a record, or each of several, or a batch; or offsets, each the
+   * Commits everything up to and including a record or a batch, or each of several; or offsets, each the
    * next to read. Records at or below what is committed are no news.
    *
    * @throws SpoolError FENCED_MEMBER_EPOCH when a partition is not this consumer's any more, or was rewound

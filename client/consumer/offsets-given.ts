@@ -23,7 +23,7 @@ export type ToCommit =
   | AnyRecord
   | AnyBatch
   | ConsumerOffset
-  | Iterable<AnyRecord>
+  | Iterable<AnyRecord | AnyBatch>
   | Iterable<ConsumerOffset>
 
 /**
@@ -76,7 +76,7 @@ function isCount(value: unknown): boolean {
 function invalid(what: string): SpoolError {
   return new SpoolError(
     'INVALID_REQUEST',
-    `${what} is no record, batch, list of records, or {topic, partition, offset}`,
+    `${what} is no record, batch, list of them, or {topic, partition, offset}`,
     { outcome: 'refused' },
   )
 }

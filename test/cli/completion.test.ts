@@ -93,6 +93,8 @@ describe('what is offered', () => {
 
   test('arguments: topics, each once, shells, files', async () => {
     expect(await offered('consume', '')).toEqual(['access', 'clicks'])
+    expect(await offered('consume', '-G', 'b')).toEqual(['billing'])
+    expect(await offered('consume', '-G', 'billing', 'access', '')).toEqual(['clicks'])
     expect(await offered('topics', 'delete', 'access', '')).toEqual(['clicks'])
     expect(await offered('groups', 'describe', 'b')).toEqual(['billing'])
     expect(await offered('groups', 'delete', 'mail', '')).toEqual(['billing'])

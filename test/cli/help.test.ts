@@ -173,7 +173,7 @@ const MISUNDERSTOOD: readonly (readonly [string, string])[] = [
   ],
   [
     'consume a -o stored',
-    'spool consume: -o stored: no group is read with, so nothing is stored; say where to begin, such as -o earliest',
+    'spool consume: -o stored: that is for a group (-G GROUP); say where to begin, such as -o earliest',
   ],
   [
     'consume a -e --follow',

@@ -2,7 +2,13 @@
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { TestBroker } from '../../../broker/testing.ts'
-import { type Client, json, type ReadRecord, string } from '../../../client/index.ts'
+import {
+  type Client,
+  json,
+  type ReadBatch,
+  type ReadRecord,
+  string,
+} from '../../../client/index.ts'
 import { DOORS, failure, NODE, newTopic, until, write } from '../reader/doors.ts'
 import { allOf, committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
 
@@ -225,6 +231,23 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     await reading
     expect(sorted(journal.records)).toEqual(allOf(2, 100))
     expect(await committedOf(client, group)).toEqual([100, 100])
+  })
+
+  test('several batches are committed at once, whatever their order', async () => {
+    const topic = await newTopic(writer, 2)
+    for (let round = 0; round < 3; round++) await write(writer, topic, 20, { partitions: 2 })
+    const group = newGroup()
+    const consumer = client.consumer({ group, topics: [topic], autoCommit: false })
+    const batches: ReadBatch[] = []
+    let seen = 0
+    for await (const batch of consumer.batches()) {
+      batches.push(batch)
+      seen += [...batch].length
+      if (seen < 60) continue
+      await consumer.commit(batches.reverse())
+      break
+    }
+    expect(await committedOf(client, group)).toEqual([30, 30])
   })
 
   test('several topics, with keys and values as the serdes read them', async () => {
