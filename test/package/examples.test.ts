@@ -70,6 +70,22 @@ test('tests of a service, with vitest and with node:test', async (context) => {
   expect(node.stdout).toMatch(/pass 2\b/)
 }, 300_000)
 
+/** What a program prints until it has said this and was interrupted; it must end well. */
+async function untilSaid(consumer: Consumer, last: string, ...words: string[]): Promise<string> {
+  const program = consumer.start(process.execPath, ...words)
+  let printed = ''
+  let isOver = false
+  program.stdout.setEncoding('utf8').on('data', (text: string) => {
+    printed += text
+    if (isOver || !printed.includes(last)) return
+    isOver = true
+    program.kill('SIGINT')
+  })
+  const [code] = (await once(program, 'close')) as [number | null]
+  expect(code).toBe(0)
+  return printed
+}
+
 test('the small programs', async (context) => {
   context.skip(problem !== undefined, problem)
   using consumer = await installed('programs')
@@ -85,16 +101,16 @@ test('the small programs', async (context) => {
     /^stored as offset 0 of partition \d\nSERIALIZATION_FAILED: .*cents.*\nada spent 250 cents\n$/s,
   )
 
-  const reader = consumer.start(process.execPath, 'read.ts', 'earliest')
-  let printed = ''
-  reader.stdout.setEncoding('utf8').on('data', (text: string) => {
-    const hadAll = printed.includes('three\n')
-    printed += text
-    if (!hadAll && printed.includes('three\n')) reader.kill('SIGINT')
-  })
-  const [code] = (await once(reader, 'close')) as [number | null]
-  expect(printed).toMatch(/^0 0 one\n0 1 two\n0 2 three\nread up to .*3/)
-  expect(code).toBe(0)
+  expect(await untilSaid(consumer, 'three\n', 'worker.ts')).toMatch(
+    /^mine now: 0 from 0\n0 0 one\n0 1 two\n0 2 three\ngiven back: 0 from 3\n$/,
+  )
+  consumer.write({ 'bad.txt': 'poison\nfour\n' })
+  await outputOf('produce.ts', 'bad.txt')
+  expect(await untilSaid(consumer, 'four\n', 'worker.ts')).toMatch(
+    /^mine now: 0 from 3\n3 is now lines.dlq\n0 4 four\ngiven back: 0 from 5\n$/,
+  )
+  const printed = await untilSaid(consumer, 'three\n', 'read.ts', 'earliest')
+  expect(printed).toMatch(/^0 0 one\n0 1 two\n0 2 three\n.*read up to .*5/s)
 }, 300_000)
 
 test('the client in a page, with an import map and no bundler', async (context) => {
