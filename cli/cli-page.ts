@@ -44,6 +44,10 @@ $ spool produce access --from-file access.ndjson --key-from /user
 $ spool consume access -o -10 -e                     # the last ten records of each partition
 $ spool consume access -f '%p/%o %k %s\\n'            # go on as records come
 $ spool cat access/0/17                              # one value, byte for byte
+$ spool consume -G billing access                    # a worker: run it several times, they share the work
+$ spool groups describe billing                      # who has what, and how far behind
+$ spool groups reset billing --to -PT1H              # back by an hour, while they run
+$ spool replay access --from -PT1H --into test       # the last hour once more, elsewhere
 \`\`\``
 
 function verbList(verbs: readonly Command[]): string {
@@ -61,7 +65,7 @@ const ENVIRONMENT = `## Which broker
 one on this machine. A broker that wants a token gets it from the file that \`--token-file\` or \`SPOOL_TOKEN_FILE\`
 names; the token itself is never given on the command line, where every user of the machine can read it.
 
-Completion of verbs, options, settings and the names of topics:
+Completion of verbs, options, settings and the names of topics and groups:
 
 \`\`\`
 $ source <(spool completion bash)                    # in ~/.bashrc, to have it always

@@ -125,6 +125,7 @@ Examples:
   $ spool produce access --from-file access.ndjson --key-from /user
   $ spool consume access -o -10 -e                     # the last ten records of each partition
   $ spool consume access -f '%p/%o %k %s\\n'            # go on as records come
+  $ spool groups reset billing --to -PT1H              # a group of workers, back by an hour
   $ spool replay access --from -PT1H --into test       # the last hour once more, elsewhere
 
 Exit codes:

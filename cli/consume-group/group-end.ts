@@ -3,7 +3,8 @@
  * that is done waits for those that are not, as it gets their partitions if they end.
  */
 
-import type { Client, TopicOffsets } from '../../client/index.ts'
+import { SpoolError } from '../../client/api/errors.ts'
+import type { Client, GroupOffset, TopicOffsets } from '../../client/index.ts'
 import { keyOf } from './written-output.ts'
 
 export class GroupEnd {
@@ -26,12 +27,23 @@ export class GroupEnd {
   /** Asks the broker what the group has committed. */
   async isReached(): Promise<boolean> {
     if (this.#ends.size === 0) return true
-    const committed = await this.#client.admin.groupOffsets(this.#group)
+    const committed = await this.#committed()
+    if (committed === undefined) return false
     const offsets = new Map(committed.map((each) => [keyOf(each), each]))
     for (const [key, end] of this.#ends) {
       const { offset = null, logStartOffset = null } = offsets.get(key) ?? {}
       if (Math.max(offset ?? 0, logStartOffset ?? 0) < end) return false
     }
     return true
+  }
+
+  /** `undefined` while there is nobody to ask: members wait for a broker that is away, so this does too. */
+  async #committed(): Promise<GroupOffset[] | undefined> {
+    try {
+      return await this.#client.admin.groupOffsets(this.#group)
+    } catch (error) {
+      if (error instanceof SpoolError && error.retriable) return undefined
+      throw error
+    }
   }
 }

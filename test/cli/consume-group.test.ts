@@ -343,6 +343,14 @@ describe('what happens meanwhile', () => {
       })
       second.signal('SIGINT')
       expect((await second.ended).code).toBe(130)
+      // -e waits for a broker that is away, as everything in a group does.
+      await using third = new SpoolCommand(['consume', '-G', 'h', 'survivor', '-e'], { url })
+      await third.until(({ stderr }) => stderr.includes('% assigned'))
+      await server.kill()
+      server = await BrokerProcess.start({ dataDir, port, flags })
+      const { code, stdout } = await third.ended
+      expect(code).toBe(0)
+      expect(new Set(linesOf(stdout)).size).toBe(sent)
     } finally {
       await server.kill()
       rmSync(dataDir, { recursive: true })
