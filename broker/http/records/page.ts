@@ -1,8 +1,7 @@
 /**
  * A page of one partition, of all partitions of a topic, or of what a member of a group has: up to `limit`
- * records that pass the filter,
- * out of at most `maxBytes` of batches (one at least), waiting for the first of them if the request
- * allows. The page is written while it is read (`page-body.ts`); whose records come when is
+ * records that pass the filter, out of at most `maxBytes` of batches (one at least), waiting for the first of
+ * them if the request allows. The page is written while it is read (`page-body.ts`); whose records come when is
  * `page-turns.ts`, what it says of its places `page-place.ts`.
  */
 

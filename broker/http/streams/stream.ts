@@ -1,8 +1,9 @@
 /**
- * One reader's stream over one partition, all of a topic, or what a member of a group has: takes from its places in turn, writes to its
- * outlet, and ends. Everything happens in one loop, which waits while the reader is slow and while there is
- * nothing new, and holds nothing meanwhile but what the reader has not taken. Where records come from is
- * `place.ts`, what the reader is told beside them `telling.ts`, what the request asked for `plan.ts`.
+ * One reader's stream over one partition, all of a topic, or what a member of a group has: takes from its
+ * places in turn, writes to its outlet, and ends. Everything happens in one loop, which waits while the reader
+ * is slow and while there is nothing new, and holds nothing meanwhile but what the reader has not taken. Where
+ * records come from is `place.ts`, what the reader is told beside them `telling.ts`, what the request asked for
+ * `plan.ts`.
  *
  *     turn ── a chunk of the first place that may have one ──► outlet ─► that place goes to the back
  *       │ a place has nothing: it leaves the row until it is woken
@@ -184,7 +185,7 @@ export class RecordStream {
       return
     }
     this.#wasFull = false
-    this.#isChangeDue = this.#options.source.isChanged()
+    this.#isChangeDue ||= this.#options.source.isChanged()
     if (this.#telling!.tick(nowMs) || this.#isUntilDue || this.#isChangeDue) this.wake()
   }
 
