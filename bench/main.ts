@@ -28,6 +28,7 @@ const SCENARIOS = [
   'fetch',
   'client',
   'small-posts',
+  'groups',
   'upload',
   'start',
   'recovery',
