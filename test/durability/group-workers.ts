@@ -5,35 +5,15 @@
  */
 
 import { createInterface } from 'node:readline'
-import type { SeededRandom } from '../rigs/random.ts'
-import { type Answer, NoAnswer, WorkerConnection } from './worker-connection.ts'
-import type { WorkerHistory } from './worker-history.ts'
-
-export const WORKER_KINDS = ['poll', 'stream', 'heartbeat'] as const
-export type WorkerKind = (typeof WORKER_KINDS)[number]
-
-export interface WorkerOptions {
-  readonly kind: WorkerKind
-  readonly port: number
-  readonly group: string
-  readonly topic: string
-  readonly sessionTimeoutMs: number
-  readonly rebalanceTimeoutMs: number
-  readonly history: WorkerHistory
-  readonly random: SeededRandom
-  /** A commit that must be refused once its partition is another's. */
-  leaveBehind(commit: GhostCommit): void
-}
-
-/** What a member could have sent, and did not. */
-export interface GhostCommit {
-  readonly member: string
-  readonly partition: number
-  readonly offset: number
-  readonly method: 'POST' | 'PUT'
-  readonly path: string
-  readonly body: unknown
-}
+import {
+  type Answer,
+  NoAnswer,
+  now,
+  Refused,
+  sleep,
+  WorkerConnection,
+} from './worker-connection.ts'
+import type { GhostCommit, WorkerOptions } from './worker-options.ts'
 
 interface Place {
   readonly partition: number
@@ -45,18 +25,19 @@ const RETRY_MS = 50
 const TRIES_MAX = 400
 const HEARTBEAT_MS = 300
 const PAGE_RECORDS = 100
+const WORK_MS_MAX = 30
 const POLL_WAIT_MS = 500
 /** A stream's records are committed when so many have come, or after a moment. */
-const STREAM_COMMIT_RECORDS = 50
+const STREAM_COMMIT_RECORDS = 5_000
 const STREAM_COMMIT_MS = 100
-/** Records are work: a moment for each page. */
-const WORK_MS_MAX = 30
 
 export class GroupWorker {
   readonly #options: WorkerOptions
   readonly #connection: WorkerConnection
   #member = ''
   #isLeaving = false
+  /** It is a member still, and joins again as what it was. */
+  #isFenced = false
   /** The last commit made or due for each partition, for whoever makes it when it is too late. */
   readonly #lastCommits = new Map<number, GhostCommit>()
 
@@ -79,6 +60,7 @@ export class GroupWorker {
       } catch (error) {
         if (!(error instanceof NoAnswer) && !(error instanceof Refused)) throw error
         this.#break()
+        this.#isFenced = error instanceof Refused && error.code === 'FENCED_MEMBER_EPOCH'
         await sleep(RETRY_MS)
       }
     }
@@ -101,17 +83,28 @@ export class GroupWorker {
     this.#options.history.add({ kind: 'break', member: this.#member, at: now() })
   }
 
+  /** What it could commit now. */
+  get lastCommits(): readonly GhostCommit[] {
+    return [...this.#lastCommits.values()]
+  }
+
+  get #pageRecords(): number {
+    return this.#options.pageRecords ?? PAGE_RECORDS
+  }
+
   get #groupPath(): string {
     return `/v1/groups/${this.#options.group}`
   }
 
   async #joined(): Promise<Answer> {
     const { topic, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
-    const joining = { topics: [topic], sessionTimeoutMs, rebalanceTimeoutMs }
+    const asBefore = this.#isFenced ? { memberId: this.#member } : {}
+    const joining = { ...asBefore, topics: [topic], sessionTimeoutMs, rebalanceTimeoutMs }
     const invokedAt = now()
     const answer = await this.#well('POST', `${this.#groupPath}/members`, joining)
     this.#become(answer.document.memberId as string)
     this.#told(answer.document.assignment, invokedAt)
+    if (this.#isFenced) this.#options.onFenced?.()
     return answer
   }
 
@@ -119,7 +112,7 @@ export class GroupWorker {
   #become(memberId: string): void {
     for (const partition of this.#lastCommits.keys()) this.#leaveBehind(partition)
     this.#lastCommits.clear()
-    if (this.#member !== '') {
+    if (this.#member !== '' && this.#member !== memberId) {
       this.#options.history.add({ kind: 'death', member: this.#member, at: now() })
     }
     this.#member = memberId
@@ -138,7 +131,7 @@ export class GroupWorker {
   }
 
   async #work(): Promise<void> {
-    await sleep(this.#options.random.below(WORK_MS_MAX))
+    await sleep(this.#options.random.below(this.#options.workMsMax ?? WORK_MS_MAX))
   }
 
   // ---- by polling
@@ -152,7 +145,7 @@ export class GroupWorker {
     while (!this.#isLeaving) {
       const invokedAt = now()
       const tokens = token === undefined ? {} : { after: token, commit: token }
-      const body = { ...tokens, limit: PAGE_RECORDS, waitMs: POLL_WAIT_MS }
+      const body = { ...tokens, limit: this.#pageRecords, waitMs: POLL_WAIT_MS }
       const { document } = await this.#well('POST', path, body)
       const fenced = new Set(((document.fenced as Place[]) ?? []).map(({ partition }) => partition))
       for (const place of done) this.#committed(place, invokedAt, !fenced.has(place.partition))
@@ -218,7 +211,7 @@ export class GroupWorker {
     next: Map<number, number>,
   ): Promise<void> {
     const page = `/v1/topics/${this.#options.topic}/partitions/${partition}/records`
-    const { document } = await this.#well('GET', `${page}?from=${from}&limit=${PAGE_RECORDS}`)
+    const { document } = await this.#well('GET', `${page}?from=${from}&limit=${this.#pageRecords}`)
     const [place] = this.#given(document.records as Place[])
     if (place === undefined) return
     next.set(partition, place.offset)
@@ -245,7 +238,9 @@ export class GroupWorker {
     const held = new Set<number>()
     let tokens = new Map<number, { place: Place; token: string }>()
     let committing: Promise<void> = Promise.resolve()
+    let uncommitted = 0
     const commit = () => {
+      uncommitted = 0
       const batch = tokens
       tokens = new Map()
       committing = committing.then(() => this.#commitTokens(batch))
@@ -259,11 +254,13 @@ export class GroupWorker {
           const [place] = this.#given([said])
           tokens.set(place!.partition, { place: place!, token: said.token })
           this.#rememberToken(place!, said.token)
-          if (tokens.size >= STREAM_COMMIT_RECORDS) commit()
+          if (++uncommitted >= STREAM_COMMIT_RECORDS) commit()
         } else if ('assigned' in said) {
           if (this.#member !== said.assigned.memberId) this.#become(said.assigned.memberId)
           for (const { partition } of said.assigned.partitions) held.add(partition)
           this.#toldBy(held)
+        } else if ('reset' in said) {
+          this.#options.onFenced?.()
         } else if ('revoked' in said) {
           for (const { partition } of said.revoked as Place[]) {
             held.delete(partition)
@@ -367,18 +364,4 @@ export class GroupWorker {
       await sleep(RETRY_MS)
     }
   }
-}
-
-class Refused extends Error {
-  constructor({ status, document }: Answer) {
-    super(`${status} ${JSON.stringify(document)}`)
-  }
-}
-
-export function now(): number {
-  return performance.now()
-}
-
-export function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms))
 }

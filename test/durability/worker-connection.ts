@@ -65,3 +65,21 @@ export class WorkerConnection {
     })
   }
 }
+
+/** The broker said no. */
+export class Refused extends Error {
+  readonly code: unknown
+
+  constructor({ status, document }: Answer) {
+    super(`${status} ${JSON.stringify(document)}`)
+    this.code = document.code
+  }
+}
+
+export function now(): number {
+  return performance.now()
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
