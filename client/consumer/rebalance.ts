@@ -52,6 +52,8 @@ export class Rebalance<K, V> {
   #work: Promise<void> = Promise.resolve()
   /** Aborted when what is waited for does not matter any more. */
   #waiting = new AbortController()
+  /** What comes from now on is not taken. */
+  #isEnding = false
   /** After a reset: where each partition was. */
   #positions: ReadonlyMap<string, number> = new Map()
 
@@ -61,6 +63,7 @@ export class Rebalance<K, V> {
 
   /** The broker's answer to a join or a heartbeat. */
   assigned(assignment: readonly AssignedPartition[]): void {
+    if (this.#isEnding) return
     const { gained, askedBack } = assignmentChange(this.#options.held, assignment)
     if (askedBack.length > 0) {
       const timeoutMs = this.#options.rebalanceTimeoutMs * REVOKE_SHARE
@@ -91,6 +94,7 @@ export class Rebalance<K, V> {
 
   /** Gives everything back, by `endsAtMs`; nothing is in hand any more. */
   async end(endsAtMs: number): Promise<void> {
+    this.#isEnding = true
     const staying = [...this.#options.held].filter(({ isLeaving }) => !isLeaving)
     this.#stopWaiting()
     this.#revoke(staying, endsAtMs)
@@ -161,7 +165,8 @@ export class Rebalance<K, V> {
         each.isGone = true
         held.delete(each)
       }
-      onLetGo()
+      // Who leaves says so itself.
+      if (!this.#isEnding) onLetGo()
       await this.#tellLost(lost)
     }
   }

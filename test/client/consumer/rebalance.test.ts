@@ -425,3 +425,38 @@ test('a commit that is refused is thrown where the program committed, and nowher
   await reading
   expect(await committedOf(client, group)).toEqual([3])
 })
+
+test('one that is closing takes nothing that is given to it meanwhile', async () => {
+  await using client = NODE.connect(broker.url)
+  const topic = await newTopic(writer, 2)
+  const group = newGroup()
+  const journal = new Journal()
+  const { isOpen, open } = gate()
+  let revocations = 0
+  const closing = client.consumer({
+    group,
+    topics: [topic],
+    ...journal.hooks,
+    onRevoked: async (partitions) => {
+      journal.hooks.onRevoked?.(partitions)
+      if (++revocations === 2) await isOpen
+    },
+  })
+  const loop = consume(closing, journal)
+  await until(() => closing.assignment().length === 2)
+  const other = client.consumer({ group, topics: [topic] })
+  const otherLoop = consume(other, new Journal())
+  await until(() => other.assignment().length === 1)
+  const closed = closing.close()
+  await until(() => revocations === 2)
+  await other.close()
+  // Some heartbeats later it was given the other one's.
+  const given = async () => (await client.admin.describeGroup(group)).members[0]?.assignment.length
+  await expect.poll(given, { timeout: 20_000 }).toBe(2)
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  open()
+  await closed
+  await Promise.all([loop, otherLoop])
+  expect(journal.events.map((it) => it.split(' ')[0])).toEqual(['assigned', 'revoked', 'revoked'])
+  expect(closing.assignment()).toEqual([])
+})
