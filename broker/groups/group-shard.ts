@@ -120,7 +120,7 @@ export class GroupShard {
    */
   async run<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
     for (let loads = 0; ; ) {
-      while (!this.#isLoaded) await this.#loaded
+      while (!this.#isLoaded) await this.#loadedOrRefused()
       this.#checkOpen()
       try {
         return await this.#happen(groupId, event)
@@ -136,6 +136,15 @@ export class GroupShard {
     for (const deadline of this.#deadlines.values()) this.#options.deadlines.cancel(deadline)
     this.#deadlines.clear()
     if (this.#loadAgain !== undefined) this.#options.deadlines.cancel(this.#loadAgain)
+  }
+
+  /** What waits for groups that can not be loaded has not happened. */
+  async #loadedOrRefused(): Promise<void> {
+    try {
+      await this.#loaded
+    } catch (error) {
+      throw withOutcome(error, 'refused')
+    }
   }
 
   async #happen<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {

@@ -31,6 +31,7 @@ export const LIMITS = {
   'topics.max': 30,
   'partitions.max': 100,
   'producer.ids.per.partition.max': 500,
+  'groups.max': 400,
   'disk.reserve.bytes': 0,
 } as const
 

@@ -27,6 +27,7 @@ import {
   post,
   within,
 } from './flood-rig.ts'
+import { GROUP_FLOODS } from './group-floods.ts'
 
 const PIPELINED = 10_000
 const POLLS = LIMITS['waiting.requests.max'] * 12
@@ -216,7 +217,8 @@ const manyTopics: Flood = {
         note((await broker.ask(`/v1/topics/${name}`, { method: 'PUT' })).status),
       ),
     )
-    const kept = JSON.parse((await broker.ask('/v1/topics?limit=1000')).text).topics.length
+    const kept = JSON.parse((await broker.ask('/v1/topics?limit=1000&internal=true')).text).topics
+      .length
     for (const name of names) await broker.ask(`/v1/topics/${name}`, { method: 'DELETE' })
     const problems = expectOnly(answers, 201, 429)
     if (kept !== LIMITS['topics.max']) problems.push(`${kept} topics`)
@@ -266,6 +268,7 @@ export const FLOODS: readonly Flood[] = [
   manyNames,
   manyTopics,
   manyProducers,
+  ...GROUP_FLOODS,
 ]
 
 /** More of the same kinds, for the campaign. */

@@ -8,6 +8,7 @@ import { BATCHES, COMPRESSION } from './cases/batches.ts'
 import { BROWSERS } from './cases/browsers.ts'
 import { CURSORS } from './cases/cursors.ts'
 import { BODY_TYPES, JSON_RECORDS, TOPIC_DOCUMENTS } from './cases/documents.ts'
+import { CONSUMER_GROUPS } from './cases/groups.ts'
 import { CONTINUE, LARGE_HEADS, NOT_HTTP, SMUGGLING } from './cases/heads.ts'
 import { FETCH_MEANING, PRODUCE_MEANING, PRODUCERS } from './cases/meaning.ts'
 import { FRAMING, PACKED_BODIES } from './cases/packed.ts'
@@ -38,6 +39,7 @@ export const GROUPS: readonly CaseGroup[] = [
   PRODUCE_MEANING,
   PRODUCERS,
   FETCH_MEANING,
+  CONSUMER_GROUPS,
   SLOW,
   UPLOADS,
 ]

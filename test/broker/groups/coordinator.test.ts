@@ -124,7 +124,10 @@ describe('a failed sync', () => {
       await settled()
       two.log(failed).fail()
       await expect(lost).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR', outcome: 'unknown' })
-      await expect(two.join(failing)).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' })
+      await expect(two.join(failing)).rejects.toMatchObject({
+        code: 'KAFKA_STORAGE_ERROR',
+        outcome: 'refused',
+      })
       // Those of the other partition hear of topics all the same.
       two.put('orders', 4)
       two.groups.topicsChanged()

@@ -1,0 +1,101 @@
+/**
+ * Groups on a disk that fails at any of its writes and syncs, and then loses power: what was acknowledged is
+ * there, what was refused is not, and nothing is told before it is durable.
+ */
+
+import { expect, test } from 'vitest'
+import type { GroupCoordinator } from '../../../broker/groups/group-coordinator.ts'
+import { SpoolError } from '../../../client/api/errors.ts'
+import { SimulatedDisk } from '../../rigs/disk/simulated-disk.ts'
+import { startOn } from '../broker-on-disk.ts'
+
+const GROUPS = ['g-0', 'g-1', 'g-2', 'g-3', 'g-4']
+const COMMITS = 12
+/** Beyond the calls that so many commits make. */
+const FAULTS_MAX = 80
+
+/** Offsets of one group by what was said of them. */
+interface Told {
+  acknowledged: number
+  readonly refused: Set<number>
+  readonly unknown: Set<number>
+}
+
+const start = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32))
+console.log(`disk seed ${start} (SEED=${start} repeats it)`)
+
+test.each([
+  ['a write finds no room', ['write', 'writeNow'], 'ENOSPC'],
+  ['a write fails half way', ['write', 'writeNow'], 'EIO'],
+  ['a sync fails', ['sync'], 'EIO'],
+] as const)(
+  '%s, whichever it is, and then the power goes',
+  async (_, operations: readonly string[], code) => {
+    let struck = 0
+    for (let n = 1; n <= FAULTS_MAX; n++) {
+      const disk = new SimulatedDisk({ seed: start + n })
+      const core = await startOn(disk)
+      await core.topics.create({ name: 'orders', partitions: 1 })
+      for (const group of GROUPS) await commit(core.groups, group, 0)
+      disk.faults.failNth(n, code, {
+        which: (call) =>
+          operations.includes(call.operation) && call.path.includes('__consumer_offsets'),
+        extent: 'partial',
+      })
+      const told = await commitAll(core.groups)
+      const hasStruck = disk.hasFailed
+      const again = await startOn(disk.powerCut(start + n))
+      await core.close({ markClean: false }).catch(() => {})
+      await again.groups.whenLoaded()
+      for (const [group, { acknowledged, refused, unknown }] of told) {
+        const found = await committed(again.groups, group)
+        const why = `fault ${n}, seed ${start}: ${group} has ${found}, acknowledged ${acknowledged}, unknown ${[...unknown]}, refused ${[...refused]}`
+        expect(found === acknowledged || unknown.has(found), why).toBe(true)
+      }
+      await again.close({ markClean: false })
+      if (hasStruck) struck++
+      else break
+    }
+    expect(struck).toBeGreaterThan(5)
+  },
+  120_000,
+)
+
+async function commit(groups: GroupCoordinator, group: string, offset: number): Promise<void> {
+  const offsets = [{ topic: 'orders', partition: 0, offset }]
+  await groups.run(group, { kind: 'commitOffsets', offsets })
+}
+
+/** All groups at once, each its commits one after the other; what is read meanwhile is never ahead of what was told. */
+async function commitAll(groups: GroupCoordinator): Promise<Map<string, Told>> {
+  const all = new Map<string, Told>()
+  const commits = GROUPS.map(async (group) => {
+    const told: Told = { acknowledged: 0, refused: new Set(), unknown: new Set() }
+    all.set(group, told)
+    for (let offset = 1; offset <= COMMITS; offset++) {
+      try {
+        await commit(groups, group, offset)
+        told.acknowledged = offset
+      } catch (error) {
+        const outcome = error instanceof SpoolError ? error.outcome : undefined
+        if (outcome === 'refused') told.refused.add(offset)
+        else told.unknown.add(offset)
+      }
+      const seen = await committed(groups, group).catch(() => told.acknowledged)
+      expect(told.refused.has(seen), `${group}: ${seen} was refused`).toBe(false)
+    }
+  })
+  await Promise.all(commits)
+  return all
+}
+
+/** -1: nothing, or no such group. */
+async function committed(groups: GroupCoordinator, group: string): Promise<number> {
+  try {
+    const { offsets } = await groups.run(group, { kind: 'fetchOffsets' })
+    return offsets[0]?.offset ?? -1
+  } catch (error) {
+    if (error instanceof SpoolError && error.code === 'GROUP_ID_NOT_FOUND') return -1
+    throw error
+  }
+}
