@@ -229,7 +229,7 @@ export const BROKER_SETTINGS: {
     default: 10_000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Topics at most; creating another is refused.',
+    sentence: 'Topics at most, the broker’s own not counted; creating another is refused.',
   },
   partitionsMax: {
     kind: 'number',
@@ -238,7 +238,7 @@ export const BROKER_SETTINGS: {
     default: 20_000,
     min: 1,
     max: 1_000_000,
-    sentence: 'Partitions at most, over all topics.',
+    sentence: 'Partitions at most, over all topics but the broker’s own.',
   },
 
   ...GROUP_SETTINGS,

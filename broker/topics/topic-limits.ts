@@ -1,6 +1,8 @@
 /**
  * How many topics, partitions and replicas there may be. Pure but for the places it holds for topics
  * that are on their way into the metadata, so that two that fit alone do not pass together.
+ *
+ * The broker's own topics are not counted: a broker that is full of topics can still begin its first group.
  */
 
 import { SpoolError } from '../../client/api/errors.ts'
@@ -29,10 +31,13 @@ export class TopicLimits {
    */
   hold(topics: number, partitions: number): () => void {
     const { topicsMax, partitionsMax } = this.#options
-    const { topics: images } = this.#options.image()
+    let topicsNow = this.#heldTopics
     let partitionsNow = this.#heldPartitions
-    for (const topic of images.values()) partitionsNow += topic.growingTo ?? topic.partitions
-    const topicsNow = images.size + this.#heldTopics
+    for (const topic of this.#options.image().topics.values()) {
+      if (topic.isInternal) continue
+      topicsNow++
+      partitionsNow += topic.growingTo ?? topic.partitions
+    }
     if (topics > 0 && topicsNow + topics > topicsMax) {
       throw exceeded('topics', topicsNow, topics, 'topics.max', topicsMax)
     }

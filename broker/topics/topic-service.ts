@@ -158,7 +158,8 @@ export class TopicService {
       const config = changedConfig(image.config, request.config ?? {})
       const partitions = this.#partitionsAfter(image, request.partitions)
       if (partitions > image.partitions) this.#options.checkRoom()
-      const release = this.#limits.hold(0, partitions - (image.growingTo ?? image.partitions))
+      const more = partitions - (image.growingTo ?? image.partitions)
+      const release = image.isInternal ? () => {} : this.#limits.hold(0, more)
       try {
         await this.#lifecycle.alter(image, config, partitions)
       } catch (error) {
@@ -258,7 +259,7 @@ export class TopicService {
     this.#options.checkRoom()
     try {
       if (remains !== undefined) await this.#lifecycle.delete(remains)
-      const release = this.#limits.hold(1, wanted.partitions)
+      const release = wanted.isInternal ? () => {} : this.#limits.hold(1, wanted.partitions)
       await this.#lifecycle.create(wanted, release)
     } catch (error) {
       throw apiErrorOf(error, 'TOPIC_ALREADY_EXISTS', name)

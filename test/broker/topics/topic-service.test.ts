@@ -77,6 +77,17 @@ describe('creating a topic', () => {
     await topics.alter('b', { partitions: 2 })
   })
 
+  test('a broker that is full of topics can still have its own', async () => {
+    const { topics } = await start({ topicsMax: 1, partitionsMax: 1 })
+    await topics.create({ name: 'a' })
+    const own = { name: '__consumer_offsets', partitions: 4 }
+    await topics.create(own, { internal: true })
+    await topics.alter(own.name, { partitions: 5 }, { internal: true })
+    await expect(topics.create({ name: 'b' })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' })
+    await topics.delete('a')
+    await topics.create({ name: 'b' })
+  })
+
   test('is refused while the disk is nearly full, and nothing is left of it', async () => {
     const disk = new SimulatedDisk({ capacityBytes: 10_000_000 })
     const { topics, producerIds } = await startOn(disk, { diskReserveBytes: 20_000_000 })
