@@ -5,7 +5,7 @@
 
 import { expect, test } from 'vitest'
 import { isCleanGroup, runGroupTrial } from './group-trial.ts'
-import { noGroupAnomalies } from './worker-verdict.ts'
+import { noGroupAnomalies } from './worker-anomalies.ts'
 
 test('eight workers that come and go while the broker is killed', async () => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32))

@@ -12,6 +12,7 @@ import { SeededRandom } from '../rigs/random.ts'
 import { GroupWorker } from './group-workers.ts'
 import { NoAnswer, now, sleep, WorkerConnection } from './worker-connection.ts'
 import { WorkerHistory } from './worker-history.ts'
+import type { LivenessLimits } from './worker-liveness.ts'
 import { type GhostCommit, WORKER_KINDS } from './worker-options.ts'
 import { type GroupVerdict, judgeWorkers } from './worker-verdict.ts'
 
@@ -19,14 +20,27 @@ const TOPIC = 'campaign'
 const GROUP = 'workers'
 const PARTITIONS = 8
 const WORKERS = 8
-const SESSION_MS = 3_000
-const REBALANCE_MS = 5_000
-/** The look itself is not continuous, and the machine is not ours alone. */
-const ORPHAN_MS_MAX = SESSION_MS + REBALANCE_MS + 2_000
+const SESSION_MS = 2_000
+const REBALANCE_MS = 3_000
+/** Looks are not continuous, heartbeats neither, and workers die one after the other. */
+const MARGIN_MS = 2_000
+const ORPHAN_MS_MAX = SESSION_MS + REBALANCE_MS + MARGIN_MS
 const LOOK_MS = 200
+/** In time in which others got on. */
+export const LIVENESS_LIMITS: LivenessLimits = {
+  orphanMsMax: ORPHAN_MS_MAX,
+  deadMsMax: SESSION_MS + MARGIN_MS,
+  // Whoever has it commits a few times a second.
+  stuckMsMax: 3_000,
+  stepMsMax: 2 * LOOK_MS,
+}
+/** After each start of the broker sessions begin anew; so sometimes it is left alone for longer than all that. */
+const QUIET_MS = 2 * ORPHAN_MS_MAX
+const QUIET_SHARE = 0.25
 const WRITE_MS = 25
 const WRITE_RECORDS = 25
-const DRAIN_MS_MAX = 120_000
+/** In the end nobody comes or goes: when nothing is committed for so long, nothing ever will be. */
+const STILL_MS_MAX = 30_000
 
 export interface GroupTrialOptions {
   readonly seed: number
@@ -34,7 +48,7 @@ export interface GroupTrialOptions {
   readonly runMs: number
   /** Of one worker, at most. With eight of them one comes or goes every second. */
   readonly lifeMsMax: number
-  /** From one kill of the broker to the next, at most. */
+  /** From one kill of the broker to the next, at most, but for quiet times. */
   readonly brokerKillMsMax: number
   readonly report?: (sentence: string) => void
 }
@@ -86,6 +100,8 @@ class Trial {
   #isWriting = true
   #isOver = false
   #committed: readonly (number | null)[] = []
+  /** Up to where records were acknowledged. */
+  readonly #ends: number[] = Array.from({ length: PARTITIONS }, () => 0)
 
   constructor(options: GroupTrialOptions, dataDir: string, broker: BrokerProcess) {
     this.#options = options
@@ -104,7 +120,9 @@ class Trial {
     for (const work of [writing, looking, workers]) work.catch(() => {}) // awaited below
     const untilMs = now() + runMs
     while (now() < untilMs) {
-      await sleep(this.#random.below(this.#options.brokerKillMsMax))
+      const quietMs = this.#random.chance(QUIET_SHARE) ? QUIET_MS : 0
+      const restMs = quietMs + this.#random.below(this.#options.brokerKillMsMax)
+      await sleep(Math.min(restMs, untilMs - now()))
       await this.#killBroker()
     }
     this.#isWriting = false
@@ -115,7 +133,7 @@ class Trial {
     await this.#look()
     this.#isOver = true
     await Promise.all([workers, looking])
-    return { ...judgeWorkers(this.#history, ORPHAN_MS_MAX), ...this.#counts }
+    return { ...judgeWorkers(this.#history, LIVENESS_LIMITS), ...this.#counts }
   }
 
   async end(): Promise<void> {
@@ -159,9 +177,10 @@ class Trial {
     this.#broker = await startBroker(this.#dataDir, port)
     this.#history.add({ kind: 'broker', isUp: true, at: now() })
     this.#counts.brokerKills++
-    const committed = this.#committed.reduce<number>((sum, offset) => sum + (offset ?? 0), 0)
+    const sumOf = (offsets: readonly (number | null)[]) =>
+      offsets.reduce<number>((sum, offset) => sum + (offset ?? 0), 0)
     this.#options.report?.(
-      `kill ${this.#counts.brokerKills} of the broker: ready again after ${this.#broker.readyAfterMs.toFixed(0)} ms; ${this.#counts.workers} workers so far, ${this.#counts.killed} of them killed; ${this.#counts.written} written, ${committed} committed`,
+      `kill ${this.#counts.brokerKills} of the broker: ready again after ${this.#broker.readyAfterMs.toFixed(0)} ms; ${this.#counts.workers} workers so far, ${this.#counts.killed} of them killed; ${sumOf(this.#ends)} written, ${sumOf(this.#committed)} committed`,
     )
   }
 
@@ -170,16 +189,18 @@ class Trial {
     while (this.#isWriting) {
       const partition = random.below(PARTITIONS)
       const records = Array.from({ length: WRITE_RECORDS }, () => ({ value: 'x', partition }))
-      await this.#ask('POST', `/v1/topics/${TOPIC}/records`, { records })
+      const { document } = await this.#ask('POST', `/v1/topics/${TOPIC}/records`, { records })
+      for (const { offset } of document.offsets as { offset: number }[]) {
+        this.#ends[partition] = Math.max(this.#ends[partition]!, offset + 1)
+      }
       await sleep(WRITE_MS)
     }
     // An answer that was lost may have been a write.
-    this.#counts.written = (await this.#ends()).reduce((sum, end) => sum + end, 0)
-  }
-
-  async #ends(): Promise<number[]> {
     const { document } = await this.#ask('GET', `/v1/topics/${TOPIC}/offsets?at=latest`)
-    return (document.partitions as { offset: number }[]).map(({ offset }) => offset)
+    for (const { partition, offset } of document.partitions as Place[]) {
+      this.#ends[partition] = offset
+    }
+    this.#counts.written = this.#ends.reduce((sum, end) => sum + end, 0)
   }
 
   async #lookOn(): Promise<void> {
@@ -193,25 +214,22 @@ class Trial {
 
   async #look(): Promise<void> {
     const invokedAt = now()
+    const ends = [...this.#ends]
     const { status, document } = await this.#connection.ask('GET', `/v1/groups/${GROUP}`)
     if (status !== 200) return
     const endedAt = now()
     const offsets: (number | null)[] = Array.from({ length: PARTITIONS }, () => null)
     const owners: (string | null)[] = Array.from({ length: PARTITIONS }, () => null)
-    for (const { partition, offset } of document.offsets as {
-      partition: number
-      offset: number
-    }[]) {
-      offsets[partition] = offset
-    }
-    for (const member of document.members as Described[]) {
+    for (const { partition, offset } of document.offsets as Place[]) offsets[partition] = offset
+    const described = document.members as Described[]
+    for (const member of described) {
       for (const { partition } of [...member.assignment, ...member.revoking]) {
         owners[partition] = member.memberId
       }
     }
     this.#committed = offsets
-    this.#history.add({ kind: 'offsets', offsets, invokedAt, endedAt })
-    this.#history.add({ kind: 'owners', owners, invokedAt })
+    const members = described.map(({ memberId }) => memberId)
+    this.#history.add({ kind: 'look', offsets, owners, members, ends, invokedAt, endedAt })
   }
 
   /** Commits of those whose partition another member was told it has. */
@@ -251,14 +269,22 @@ class Trial {
     }
   }
 
-  /** Waits until everything is committed. */
+  /** Waits until everything is committed, or nothing is committed any more. */
   async #drained(): Promise<void> {
-    const untilMs = now() + DRAIN_MS_MAX
-    const ends = await this.#ends()
-    while (!ends.every((end, partition) => (this.#committed[partition] ?? 0) >= end)) {
-      if (now() > untilMs) {
-        throw new Error(`stuck: ends are ${ends}, committed is ${this.#committed}`)
+    let stood = ''
+    let untilMs = 0
+    for (;;) {
+      const behind = this.#ends.flatMap((end, partition) =>
+        (this.#committed[partition] ?? 0) < end ? [partition] : [],
+      )
+      if (behind.length === 0) return
+      const stands = this.#committed.join()
+      if (stands !== stood) untilMs = now() + STILL_MS_MAX
+      else if (now() > untilMs) {
+        this.#history.add({ kind: 'undrained', partitions: behind, at: now() })
+        return
       }
+      stood = stands
       await sleep(LOOK_MS)
     }
   }
@@ -276,6 +302,11 @@ class Trial {
       await sleep(WRITE_MS)
     }
   }
+}
+
+interface Place {
+  readonly partition: number
+  readonly offset: number
 }
 
 interface Described {

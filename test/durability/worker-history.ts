@@ -8,10 +8,10 @@ export type WorkerEvent =
   | AssignmentEvent
   | BreakEvent
   | CommitEvent
-  | OffsetsEvent
-  | OwnersEvent
+  | LookEvent
   | DeathEvent
   | BrokerEvent
+  | UndrainedEvent
 
 /** A member was told all that it has. Of a stream, which asked nothing, both times are that of the arrival. */
 export interface AssignmentEvent {
@@ -42,19 +42,18 @@ export interface CommitEvent {
   readonly isGhost?: boolean
 }
 
-/** Committed offsets by partition, as anybody may read them; `null`: none. */
-export interface OffsetsEvent {
-  readonly kind: 'offsets'
+/** What somebody who looks on sees of the group; by partition where it is an array. */
+export interface LookEvent {
+  readonly kind: 'look'
+  /** Committed offsets; `null`: none. */
   readonly offsets: readonly (number | null)[]
+  /** Who has each partition, as the group's description says; `null`: nobody. */
+  readonly owners: readonly (string | null)[]
+  readonly members: readonly string[]
+  /** Up to where records were acknowledged before the look was asked for. */
+  readonly ends: readonly number[]
   readonly invokedAt: number
   readonly endedAt: number
-}
-
-/** Who has each partition, as the group's description says; `null`: nobody. */
-export interface OwnersEvent {
-  readonly kind: 'owners'
-  readonly owners: readonly (string | null)[]
-  readonly invokedAt: number
 }
 
 export interface DeathEvent {
@@ -66,6 +65,13 @@ export interface DeathEvent {
 export interface BrokerEvent {
   readonly kind: 'broker'
   readonly isUp: boolean
+  readonly at: number
+}
+
+/** In the end, when nobody comes or goes, these were not read to their ends, and nothing moved any more. */
+export interface UndrainedEvent {
+  readonly kind: 'undrained'
+  readonly partitions: readonly number[]
   readonly at: number
 }
 

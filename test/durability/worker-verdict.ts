@@ -9,21 +9,12 @@
  *     b                                       told ├──────
  *
  * Times are compared only where one event was over before the other began, so nothing here depends on how
- * fast anything was, but for `orphan-partition`, which is about time.
+ * fast anything was. What is about time is `worker-liveness.ts`.
  */
 
+import { Findings, type GroupAnomaly } from './worker-anomalies.ts'
 import type { WorkerEvent, WorkerHistory } from './worker-history.ts'
-
-export const GROUP_ANOMALIES = {
-  'double-owner': 'a member was told it has a partition that another one was given meanwhile',
-  'zombie-commit': 'a commit was accepted from somebody whose partition was another’s by then',
-  'orphan-partition': 'no living member had it for longer than session and rebalance time-out',
-  'committed-offset-regression': 'a committed offset was less than before, and nothing had crashed',
-  'lost-commit': 'an acknowledged commit was not there after a crash',
-  'poll-skip': 'a record below a committed offset that no worker was given',
-} as const
-
-export type GroupAnomaly = keyof typeof GROUP_ANOMALIES
+import { checkLiveness, type LivenessLimits, type LongestTimes } from './worker-liveness.ts'
 
 export interface GroupVerdict {
   readonly counts: Record<GroupAnomaly, number>
@@ -34,16 +25,15 @@ export interface GroupVerdict {
   /** Records given to some worker, and how often one was given that had been given before. */
   readonly records: number
   readonly again: number
+  readonly longest: LongestTimes
 }
 
-const EXAMPLES_MAX = 5
-
-export function judgeWorkers(history: WorkerHistory, orphanMsMax: number): GroupVerdict {
+export function judgeWorkers(history: WorkerHistory, limits: LivenessLimits): GroupVerdict {
   const found = new Findings()
   const events = [...history.events].sort((a, b) => timeOf(a) - timeOf(b))
   checkHolding(events, found)
   checkOffsets(events, found)
-  checkOrphans(events, orphanMsMax, found)
+  const longest = checkLiveness(events, limits, found)
   checkSkips(events, history.given, found)
   const commits = events.filter((event) => event.kind === 'commit')
   const accepted = commits.filter(({ isAccepted }) => isAccepted).length
@@ -56,26 +46,12 @@ export function judgeWorkers(history: WorkerHistory, orphanMsMax: number): Group
     refused: commits.length - accepted,
     records,
     again: counts.reduce((sum, count) => sum + count, 0) - records,
-  }
-}
-
-export function noGroupAnomalies(): Record<GroupAnomaly, number> {
-  const names = Object.keys(GROUP_ANOMALIES) as GroupAnomaly[]
-  return Object.fromEntries(names.map((name) => [name, 0])) as Record<GroupAnomaly, number>
-}
-
-class Findings {
-  readonly counts = noGroupAnomalies()
-  readonly examples: string[] = []
-
-  add(name: GroupAnomaly, sentence: string): void {
-    if (this.counts[name]++ < EXAMPLES_MAX) this.examples.push(`${name}: ${sentence}`)
+    longest,
   }
 }
 
 function timeOf(event: WorkerEvent): number {
-  if ('endedAt' in event) return event.endedAt
-  return 'at' in event ? event.at : event.invokedAt
+  return 'endedAt' in event ? event.endedAt : event.at
 }
 
 /** Who was told when that it holds a partition. */
@@ -148,7 +124,7 @@ function checkOffsets(events: readonly WorkerEvent[], found: Findings): void {
     if (event.kind === 'commit' && event.isAccepted) {
       raise(event.partition, event.offset, event.endedAt)
     }
-    if (event.kind !== 'offsets') continue
+    if (event.kind !== 'look') continue
     for (const [partition, seen] of event.offsets.entries()) {
       const bound = bounds.get(partition)?.findLast(({ at }) => at <= event.invokedAt)
       if (bound !== undefined && (seen ?? -1) < bound.offset) {
@@ -157,36 +133,6 @@ function checkOffsets(events: readonly WorkerEvent[], found: Findings): void {
         found.add(isCrash ? 'lost-commit' : 'committed-offset-regression', sentence)
       }
       if (seen !== null) raise(partition, seen, event.endedAt)
-    }
-  }
-}
-
-function checkOrphans(events: readonly WorkerEvent[], orphanMsMax: number, found: Findings): void {
-  const deaths = new Map<string, number>()
-  const without = new Map<number, number>()
-  let upAt = 0
-  for (const event of events) {
-    if (event.kind === 'death') deaths.set(event.member, event.at)
-    if (event.kind === 'broker' && event.isUp) {
-      // Sessions begin anew.
-      upAt = event.at
-      without.clear()
-    }
-    if (event.kind !== 'owners') continue
-    for (const [partition, owner] of event.owners.entries()) {
-      const diedAt = owner === null ? event.invokedAt : deaths.get(owner)
-      if (diedAt === undefined) {
-        without.delete(partition)
-        continue
-      }
-      const since = without.get(partition) ?? Math.max(diedAt, upAt)
-      without.set(partition, since)
-      if (event.invokedAt - since <= orphanMsMax) continue
-      const whose = owner === null ? 'nobody' : `${owner}, which died at ${diedAt},`
-      const forMs = Math.round(event.invokedAt - since)
-      found.add('orphan-partition', `${whose} has ${partition}: ${forMs} ms without a living owner`)
-      // Told once, and counted again when it lasts as long again.
-      without.set(partition, event.invokedAt)
     }
   }
 }
@@ -202,7 +148,7 @@ function checkSkips(
       if (event.kind === 'commit' && event.isAccepted && event.partition === partition) {
         reached = Math.max(reached, event.offset)
       }
-      if (event.kind === 'offsets') reached = Math.max(reached, event.offsets[partition] ?? 0)
+      if (event.kind === 'look') reached = Math.max(reached, event.offsets[partition] ?? 0)
     }
     for (let offset = 0; offset < reached; offset++) {
       if ((counts[offset] ?? 0) === 0) found.add('poll-skip', `${partition}/${offset}`)
