@@ -112,6 +112,8 @@ export interface CommitOffsetsEvent {
   /** Absent: somebody without membership; only while the group has no members. */
   readonly member?: { readonly memberId: string; readonly memberEpoch: number }
   readonly offsets: readonly OffsetToCommit[]
+  /** As tokens are: at or below what is committed is success, and no change. */
+  readonly isCumulative?: boolean
 }
 
 export interface OffsetToCommit {

@@ -33,7 +33,7 @@ interface Committer {
 
 export function commitOffsets(draft: GroupDraft, event: CommitOffsetsEvent): CommitReply {
   const { state } = draft
-  const { member, offsets } = event
+  const { member, offsets, isCumulative = false } = event
   if (member === undefined && state.members.size > 0) {
     const what = 'a commit needs the memberId and memberEpoch of the one that holds the partitions'
     throw notEmpty(state.groupId, state.members.size, what)
@@ -41,27 +41,43 @@ export function commitOffsets(draft: GroupDraft, event: CommitOffsetsEvent): Com
   if (member !== undefined && !state.members.has(member.memberId)) {
     throw unknownMember(state.groupId, member.memberId)
   }
-  return { results: offsets.map((offset) => commitOne(draft, offset, member)) }
+  return { results: offsets.map((offset) => commitOne(draft, offset, member, isCumulative)) }
 }
 
 function commitOne(
   draft: GroupDraft,
   commit: OffsetToCommit,
   member: Committer | undefined,
+  isCumulative: boolean,
 ): CommitResult {
-  const { topic: name, partition, offset } = commit
+  const { topic: name, partition } = commit
   const found = findPartition(draft.moment.topics, name, partition)
   if ('error' in found) return refused(name, partition, found.error)
   const { topic } = found
   const error =
     contentProblem(draft, commit) ?? (member && fencedFrom(draft.state, member, topic, partition))
   if (error !== undefined) return refused(name, partition, error)
+  return put(draft, topic, commit, { isCumulative })
+}
+
+/** Cumulative: at or below what is committed is success, and no change. */
+function put(
+  draft: GroupDraft,
+  topic: GroupTopic,
+  { partition, offset, leaderEpoch = -1, metadata = '' }: Omit<OffsetToCommit, 'topic'>,
+  { isCumulative }: { readonly isCumulative: boolean },
+): CommitResult {
+  const { name, topicId } = topic
+  const committed = isCumulative ? draft.state.offsets.of(topic, partition) : undefined
+  if (committed !== undefined && committed.offset >= offset) {
+    return { topic: name, partition, offset: committed.offset, isChanged: false }
+  }
   draft.putOffset(name, partition, {
     offset,
-    leaderEpoch: commit.leaderEpoch ?? -1,
-    metadata: commit.metadata ?? '',
+    leaderEpoch,
+    metadata,
     commitTimestampMs: draft.moment.wallMs,
-    topicId: topic.topicId,
+    topicId,
   })
   return { topic: name, partition, offset, isChanged: true }
 }
@@ -75,7 +91,7 @@ export function commitTokens(draft: GroupDraft, event: CommitTokensEvent): Commi
 
 function commitToken(draft: GroupDraft, token: CommitToken): CommitResult {
   const { state, moment } = draft
-  const { topicId, partition, offset } = token
+  const { topicId, partition } = token
   const topic = moment.topics.byId(topicId)
   if (topic === undefined) {
     const detail = `topic ${topicId}, which the token is for, is gone`
@@ -83,18 +99,7 @@ function commitToken(draft: GroupDraft, token: CommitToken): CommitResult {
   }
   const error = contentProblem(draft, token) ?? fencedFrom(state, token, topic, partition)
   if (error !== undefined) return refused(topic.name, partition, error)
-  const committed = state.offsets.of(topic, partition)
-  if (committed !== undefined && committed.offset >= offset) {
-    return { topic: topic.name, partition, offset: committed.offset, isChanged: false }
-  }
-  draft.putOffset(topic.name, partition, {
-    offset,
-    leaderEpoch: -1,
-    metadata: '',
-    commitTimestampMs: moment.wallMs,
-    topicId,
-  })
-  return { topic: topic.name, partition, offset, isChanged: true }
+  return put(draft, topic, token, { isCumulative: true })
 }
 
 /**
@@ -109,13 +114,7 @@ export function commitStart(draft: GroupDraft, startAt: readonly StartingOffset[
     const { topic } = found
     const isOwned = draft.state.owner(topic.topicId, partition) !== undefined
     if (isOwned || draft.state.offsets.of(topic, partition) !== undefined) continue
-    draft.putOffset(name, partition, {
-      offset,
-      leaderEpoch: -1,
-      metadata: '',
-      commitTimestampMs: draft.moment.wallMs,
-      topicId: topic.topicId,
-    })
+    put(draft, topic, { partition, offset }, { isCumulative: false })
   }
 }
 

@@ -3,7 +3,9 @@
  * when the program says so. One commit is under way at a time, so that none overtakes an earlier one.
  *
  * What a commit says is looked up when it is sent, again for each repeat, together with the member's epoch:
- * it never says of a partition what was done for an owner before.
+ * it never says of a partition what was done for an owner before. It is cumulative, so that one whose answer
+ * was lost and that arrives late undoes none that came after it; but the first after a seek, and offsets that
+ * the program names, are set as they are said.
  */
 
 import { isErrorCode, SpoolError } from '../api/errors.ts'
@@ -23,6 +25,10 @@ export interface OffsetToTell {
   readonly offset: number
   readonly metadata?: string | undefined
   /** True: at or below what is committed it is no news. */
+  readonly isCumulative: boolean
+}
+
+interface CommitKind {
   readonly isCumulative: boolean
 }
 
@@ -128,22 +134,30 @@ export class Committer {
     offsets: readonly OffsetToTell[],
     failed: Map<HeldPartition, SpoolError>,
   ): Promise<SpoolError | undefined> {
-    for (let at = 0; at < offsets.length; at += OFFSETS_TOLD_MAX) {
-      const part = offsets.slice(at, at + OFFSETS_TOLD_MAX)
-      const error = await this.#tellPart(part, failed)
-      if (error !== undefined) return error
+    const kinds = [false, true].map((isCumulative) => ({
+      isCumulative,
+      ofKind: offsets.filter((it) => (it.isCumulative && it.tracker.isBegun) === isCumulative),
+    }))
+    for (const { isCumulative, ofKind } of kinds) {
+      for (let at = 0; at < ofKind.length; at += OFFSETS_TOLD_MAX) {
+        const part = ofKind.slice(at, at + OFFSETS_TOLD_MAX)
+        const error = await this.#tellPart(part, { isCumulative }, failed)
+        if (error !== undefined) return error
+      }
     }
     return undefined
   }
 
   async #tellPart(
     offsets: readonly OffsetToTell[],
+    { isCumulative }: CommitKind,
     failed: Map<HeldPartition, SpoolError>,
   ): Promise<SpoolError | undefined> {
     const { requests, member, requestTimeoutMs } = this.#options
     const document = {
       memberId: member.memberId,
       memberEpoch: member.memberEpoch,
+      ...(isCumulative ? { cumulative: true } : {}),
       offsets: offsets.map(({ held, offset, metadata }) => ({
         topic: held.topic,
         partition: held.partition,

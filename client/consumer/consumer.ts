@@ -137,7 +137,8 @@ export class Consumer<K = string | Uint8Array, V = unknown>
 
   /**
    * Goes on elsewhere in a partition that it holds: at an offset, or any other position. What is in hand of
-   * it is not committed any more. Others of the group, and this one after it joined anew, begin at what is
+   * it is not committed any more; the next commit sets what is committed to the sought place, also back, and
+   * it rises from there. Others of the group, and this one after it joined anew, begin at what is
    * committed: `admin.resetGroupOffsets` moves that.
    *
    * @throws SpoolError FENCED_MEMBER_EPOCH when the partition is not this consumer's.

@@ -52,6 +52,14 @@ export class OffsetTracker {
     return this.#committed
   }
 
+  /**
+   * False after a seek, until something was committed since: what is committed may be further on, and is to
+   * be set back.
+   */
+  get isBegun(): boolean {
+    return this.#committed >= 0
+  }
+
   /** Everything before `position` was given, and of that everything before `inHandFrom` is done. */
   moveTo(position: number, inHandFrom = position): void {
     this.#position = position

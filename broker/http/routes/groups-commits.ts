@@ -31,6 +31,7 @@ export function registerGroupCommits(app: FastifyInstance, context: BrokerContex
         kind: 'commitOffsets',
         ...(member === undefined ? {} : { member }),
         offsets: body.offsets,
+        isCumulative: body.cumulative === true,
       })
       return { document: commitReply(reply.results) }
     },

@@ -206,7 +206,8 @@ export const GROUP_ROUTES = {
     operationId: 'commitOffsets',
     tag: 'Groups',
     summary: 'Commit offsets: each is the next to read',
-    description: 'Without memberId only while the group has no members.',
+    description:
+      'Without memberId only while the group has no members. With cumulative one that arrives late undoes no later one.',
     params: { group: GroupId },
     body: document(CommitOffsets),
     responses: { 200: answer('In the order of the request.', CommitReply) },

@@ -198,6 +198,12 @@ export const CommitOffsets = strictObject({
     }),
     { minItems: 1, maxItems: GROUP_OFFSETS_MAX },
   ),
+  cumulative: Type.Optional(
+    Type.Boolean({
+      description:
+        'True: at or below what is committed is success and no change, so that a commit that was delayed undoes no later one. Otherwise what is said is set, also further back.',
+    }),
+  ),
 })
 
 /** Where a group stands in one partition. */

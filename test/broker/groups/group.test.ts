@@ -218,6 +218,29 @@ describe('refusals name the field, the value and the bounds', () => {
     expect(rig.do(join('a', { instanceId: 'one' })).reply).toMatchObject({ memberEpoch: 1 })
   })
 
+  test('a cumulative commit writes nothing for what is committed already, but is fenced all the same', () => {
+    const rig = rigWith(2, 'a')
+    const commit = (offset: number, memberEpoch = 1) =>
+      rig.do({
+        kind: 'commitOffsets',
+        member: { memberId: 'a', memberEpoch },
+        offsets: [{ topic: 'orders', partition: 0, offset, metadata: `at ${offset}` }],
+        isCumulative: true,
+      })
+    expect(commit(5).records).toHaveLength(1)
+    for (const offset of [4, 5]) {
+      const { reply, records } = commit(offset)
+      expect(reply.results).toEqual([
+        { topic: 'orders', partition: 0, offset: 5, isChanged: false },
+      ])
+      expect(records).toEqual([])
+    }
+    expect(commit(6).records).toHaveLength(1)
+    expect(commit(1, 7).reply.results[0]!.error?.code).toBe('FENCED_MEMBER_EPOCH')
+    const { offsets } = rig.do({ kind: 'fetchOffsets' }).reply
+    expect(offsets).toMatchObject([{ partition: 0, offset: 6, metadata: 'at 6' }])
+  })
+
   test('a commit says for each partition what is wrong with it', () => {
     const rig = rigWith(2, 'a')
     const member = { memberId: 'a', memberEpoch: 1 }

@@ -59,4 +59,9 @@ test('a loop that has one thing in hand commits what comes before it', () => {
 test('what was sought is told to the broker, also where nothing of it was done yet', () => {
   expect(new OffsetTracker(3, { isCommitted: false }).toCommit).toBe(3)
   expect(new OffsetTracker(0, { isCommitted: false }).toCommit).toBe(0)
+  expect(begun().isBegun).toBe(true)
+  const sought = new OffsetTracker(0, { isCommitted: false })
+  expect(sought.isBegun).toBe(false)
+  sought.committedUpTo(0)
+  expect(sought.isBegun).toBe(true)
 })

@@ -5,7 +5,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
-import type { GroupOffsets, ResetReply } from '../../../../client/api/schemas/groups.ts'
+import type {
+  CommitReply,
+  GroupOffsets,
+  ResetReply,
+} from '../../../../client/api/schemas/groups.ts'
 import { BrokerProcess } from '../../../rigs/broker-process.ts'
 import { GroupClient } from './group-client.ts'
 
@@ -105,6 +109,34 @@ test('without a member offsets are committed only while the group has none', asy
   })
   expect(unknown).toMatchObject({ status: 404, document: { code: 'UNKNOWN_MEMBER_ID' } })
   expect((await offsetsOf('guard'))[0]!.offset).toBe(4)
+})
+
+test('a cumulative commit never moves what is committed back; another does', async () => {
+  await client.topic('cumulated', 2, 20)
+  const commit = (body: object) =>
+    client.get<CommitReply>('PUT', '/v1/groups/cumulative/offsets', body)
+  const at = (...offsets: number[]) =>
+    offsets.map((offset, partition) => ({ topic: 'cumulated', partition, offset }))
+  const committed = async () => (await offsetsOf('cumulative')).map(({ offset }) => offset)
+  await commit({ offsets: at(5), cumulative: true })
+  const { offsets } = await commit({ offsets: at(3, 4), cumulative: true })
+  // As with tokens: what is committed, and that is no failure.
+  expect(offsets.map(({ offset, error }) => [offset, error])).toEqual([
+    [5, undefined],
+    [4, undefined],
+  ])
+  expect(await committed()).toEqual([5, 4])
+  await commit({ offsets: at(5, 9), cumulative: true })
+  expect(await committed()).toEqual([5, 9])
+  await commit({ offsets: at(2, 9) })
+  await commit({ offsets: at(2, 1), cumulative: false })
+  expect(await committed()).toEqual([2, 1])
+  const refused = await client.ask('PUT', '/v1/groups/cumulative/offsets', {
+    offsets: at(9),
+    cumulative: 'yes',
+  })
+  expect(refused).toMatchObject({ status: 400, document: { code: 'INVALID_REQUEST' } })
+  expect(await committed()).toEqual([2, 1])
 })
 
 test('of several commits each has its own fate', async () => {
