@@ -1,8 +1,11 @@
 /**
- * The client's consumers while their processes come, leave and die and the broker is killed: every record at
- * least once, in order, one owner for each partition, nothing committed that was not done.
+ * The client's consumers while their processes come, leave, stand still and die and the broker is killed:
+ * every record at least once, in order, one owner for each partition, nothing committed that was not done,
+ * and what was committed never less than before. With --proxy their connections are cut and their requests
+ * delayed, so that some arrive twice, or late.
  *
- *     node test/durability/consumer-campaign.ts --kills 20 --leaves 20 --broker-kills 10 [--between-ms 4000] [--seed N]
+ *     node test/durability/consumer-campaign.ts --kills 20 --leaves 20 --broker-kills 10 --pauses 10 [--proxy]
+ *         [--between-ms 4000] [--seed N]
  */
 
 import { parseArgs } from 'node:util'
@@ -14,6 +17,8 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '20' },
     leaves: { type: 'string', default: '20' },
     'broker-kills': { type: 'string', default: '10' },
+    pauses: { type: 'string', default: '10' },
+    proxy: { type: 'boolean', default: false },
     'between-ms': { type: 'string', default: '4000' },
     seed: { type: 'string' },
   },
@@ -25,6 +30,8 @@ const verdict = await runConsumerTrial({
   kills: Number(values.kills),
   leaves: Number(values.leaves),
   brokerKills: Number(values['broker-kills']),
+  pauses: Number(values.pauses),
+  isCut: values.proxy,
   betweenMsMax: Number(values['between-ms']),
   report: console.log,
 })

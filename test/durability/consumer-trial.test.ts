@@ -11,7 +11,14 @@ import { type ConsumerAnomaly, judgeConsumers, noConsumerAnomalies } from './con
 test('consumers that come, leave and die while the broker is killed', async () => {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 32))
   console.log(`consumers seed ${seed} (SEED=${seed} repeats it)`)
-  const faults = { kills: 2, leaves: 2, brokerKills: 1, betweenMsMax: 4_000 }
+  const faults = {
+    kills: 2,
+    leaves: 2,
+    brokerKills: 1,
+    pauses: 1,
+    isCut: false,
+    betweenMsMax: 4_000,
+  }
   const verdict = await runConsumerTrial({ seed, ...faults })
   expect([...verdict.complaints, ...verdict.examples]).toEqual([])
   expect(verdict.counts).toEqual(noConsumerAnomalies())
@@ -35,7 +42,7 @@ function judged(
     { worker: 'a', events: eventsOf(a) },
     { worker: 'b', events: eventsOf(b) },
   ]
-  const looks = committed.map(([at, offset]) => ({ at, offsets: [offset] }))
+  const looks = committed.map(([at, offset]) => ({ askedAt: at, at, offsets: [offset] }))
   return judgeConsumers(journals, looks, [2])
 }
 
@@ -86,6 +93,15 @@ test.each<[ConsumerAnomaly, Line[], Line[], [number, number][]]>([
   ['overdue', [...first.slice(0, 4), ['overdue', 5, 0, 1]], second, []],
   ['lost-commit', first, second, [[7.5, 2]]],
   ['committed-offset-regression', first, [['assigned', 6, 0, 0], ...second.slice(1)], []],
+  [
+    'committed-offset-regression',
+    first,
+    second,
+    [
+      [4.5, 1],
+      [4.6, 0],
+    ],
+  ],
 ])('the verdict tells %s', (name, a, b, committed) => {
   const { counts, examples } = judged(a, b, committed)
   expect(counts[name]).toBeGreaterThan(0)

@@ -1,7 +1,9 @@
 /**
  * The trial of the client's consumers: worker processes that consume in several ways come, leave (SIGTERM)
- * and die (SIGKILL), the broker is killed with -9 and started again on the same port and directory, and
- * somebody writes all the while. In the end the last workers read everything to its end.
+ * and die (SIGKILL), they and the broker stand still for longer than a session lasts (SIGSTOP), the broker is
+ * killed with -9 and started again on the same port and directory, a proxy cuts the workers' connections
+ * where that is asked for, and somebody writes all the while. In the end the last workers read everything to
+ * its end.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -10,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Client, connect } from '../../client/index.ts'
 import { BrokerProcess } from '../rigs/broker-process.ts'
+import { CuttingProxy } from '../rigs/cutting-proxy.ts'
 import { SeededRandom } from '../rigs/random.ts'
 import { machineMs, readJournal } from './consumer-journal.ts'
 import { type CommittedLook, type ConsumerVerdict, judgeConsumers } from './consumer-verdict.ts'
@@ -29,6 +32,9 @@ const WAYS = [
   'run-over-fetch',
 ]
 const HEARTBEAT_MS = 100
+/** Their sessions last 4 s. */
+const PAUSE_MS_MAX = 7_000
+const BROKER_PAUSE_CHANCE = 0.25
 const WRITE_MS = 20
 const WRITE_RECORDS = 30
 const LOOK_MS = 100
@@ -48,6 +54,10 @@ export interface ConsumerTrialOptions {
   readonly kills: number
   readonly leaves: number
   readonly brokerKills: number
+  /** Of a worker, or now and then of the broker. */
+  readonly pauses: number
+  /** True: workers speak to the broker through a proxy that cuts connections, until the end. */
+  readonly isCut: boolean
   /** From one to the next, at most. */
   readonly betweenMsMax: number
   readonly report?: (sentence: string) => void
@@ -74,7 +84,12 @@ export async function runConsumerTrial(
   const flags = ['--group-consumer-heartbeat-interval-ms', String(HEARTBEAT_MS)]
   const start = (port: number) =>
     BrokerProcess.start({ dataDir: join(directory, 'data'), port, flags })
-  const trial = new Trial(options, directory, start, await start(0))
+  const broker = await start(0)
+  const random = new SeededRandom(options.seed)
+  await using proxy = options.isCut
+    ? await CuttingProxy.start({ targetPort: broker.port, random: random.fork() })
+    : undefined
+  const trial = new Trial({ ...options, directory, start, random, proxy }, broker)
   try {
     const verdict = await trial.run()
     if (isCleanConsuming(verdict)) rmSync(directory, { recursive: true })
@@ -93,10 +108,16 @@ interface WorkerProcess {
   isKilled: boolean
 }
 
+interface TrialOptions extends ConsumerTrialOptions {
+  readonly directory: string
+  /** Starts the broker, on a port. */
+  readonly start: (port: number) => Promise<BrokerProcess>
+  readonly random: SeededRandom
+  readonly proxy: CuttingProxy | undefined
+}
+
 class Trial {
-  readonly #options: ConsumerTrialOptions
-  readonly #directory: string
-  readonly #start: (port: number) => Promise<BrokerProcess>
+  readonly #options: TrialOptions
   readonly #random: SeededRandom
   readonly #client: Client
   readonly #workers: WorkerProcess[] = []
@@ -107,17 +128,10 @@ class Trial {
   #isLooking = true
   #written = 0
 
-  constructor(
-    options: ConsumerTrialOptions,
-    directory: string,
-    start: (port: number) => Promise<BrokerProcess>,
-    broker: BrokerProcess,
-  ) {
+  constructor(options: TrialOptions, broker: BrokerProcess) {
     this.#options = options
-    this.#directory = directory
-    this.#start = start
     this.#broker = broker
-    this.#random = new SeededRandom(options.seed)
+    this.#random = options.random
     this.#client = connect({ url: broker.url, retryBackoffMsMax: 200 })
   }
 
@@ -130,6 +144,7 @@ class Trial {
     await this.#faults()
     this.#isWriting = false
     await writing
+    this.#options.proxy?.calm()
     await this.#drained()
     this.#isLooking = false
     await looking
@@ -159,15 +174,17 @@ class Trial {
   }
 
   async #faults(): Promise<void> {
-    const { kills, leaves, brokerKills, betweenMsMax, report } = this.#options
+    const { kills, leaves, brokerKills, pauses, betweenMsMax, report } = this.#options
     const faults = this.#random.shuffled([
       ...Array.from({ length: kills }, () => 'kill'),
       ...Array.from({ length: leaves }, () => 'leave'),
       ...Array.from({ length: brokerKills }, () => 'broker'),
+      ...Array.from({ length: pauses }, () => 'pause'),
     ])
     for (const [index, fault] of faults.entries()) {
       await sleep(this.#random.below(betweenMsMax))
       if (fault === 'broker') await this.#killBroker()
+      else if (fault === 'pause') await this.#pause()
       else await this.#replace(fault === 'kill' ? 'SIGKILL' : 'SIGTERM')
       report?.(`${index + 1} of ${faults.length}: ${fault}; ${this.#written} written`)
     }
@@ -177,7 +194,24 @@ class Trial {
     const { port } = this.#broker
     await this.#broker.kill()
     await sleep(this.#random.below(300))
-    this.#broker = await this.#start(port)
+    this.#broker = await this.#options.start(port)
+  }
+
+  /** Somebody stands still, and does not know it afterwards. */
+  async #pause(): Promise<void> {
+    const ms = this.#random.below(PAUSE_MS_MAX)
+    if (this.#random.chance(BROKER_PAUSE_CHANCE)) {
+      this.#broker.signal('SIGSTOP')
+      await sleep(ms)
+      this.#broker.signal('SIGCONT')
+      return
+    }
+    // Not child.kill: that counts as having been told to go.
+    const { pid } = this.#random.pick(this.#alive()).child
+    if (pid === undefined) throw new Error('a worker has no process')
+    process.kill(pid, 'SIGSTOP')
+    await sleep(ms)
+    process.kill(pid, 'SIGCONT')
   }
 
   /** One goes, and another comes before, meanwhile or after. */
@@ -198,10 +232,11 @@ class Trial {
   #spawn(): void {
     const way = this.#random.pick(WAYS)
     const name = `${this.#workers.length}-${way}`
-    const journal = join(this.#directory, `${name}.journal`)
+    const journal = join(this.#options.directory, `${name}.journal`)
     writeFileSync(journal, '')
     const seed = String(this.#random.next32())
-    const words = [PROGRAM, this.#broker.url, TOPIC, GROUP, way, journal, seed]
+    const { url } = this.#options.proxy ?? this.#broker
+    const words = [PROGRAM, url, TOPIC, GROUP, way, journal, seed]
     const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] })
     running.add(child)
     let said = ''
@@ -237,8 +272,9 @@ class Trial {
 
   async #look(): Promise<void> {
     while (this.#isLooking) {
+      const askedAt = machineMs()
       const looked = await this.#committed().catch(() => undefined)
-      if (looked !== undefined) this.#looks.push({ at: machineMs(), offsets: looked })
+      if (looked !== undefined) this.#looks.push({ askedAt, at: machineMs(), offsets: looked })
       await sleep(LOOK_MS)
     }
   }

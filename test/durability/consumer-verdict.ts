@@ -15,7 +15,8 @@ export const CONSUMER_ANOMALIES = {
   'double-owner': 'a record begun while another had the partition, by one that gave it up in order',
   overdue: 'a partition given up while a record of it was in hand, by a worker that is not slow',
   'lost-commit': 'an offset committed before everything below it was done',
-  'committed-offset-regression': 'a tenure that began below what had been committed before',
+  'committed-offset-regression':
+    'a tenure that began, or an offset that was seen, below what had been committed before',
 } as const
 
 export type ConsumerAnomaly = keyof typeof CONSUMER_ANOMALIES
@@ -27,6 +28,8 @@ export interface WorkerJournal {
 
 /** What was committed, by partition, when somebody looked. Everything done by then is in the journals. */
 export interface CommittedLook {
+  /** When the question was asked, and when the answer was there. */
+  readonly askedAt: number
   readonly at: number
   readonly offsets: readonly (number | null)[]
 }
@@ -64,7 +67,9 @@ export function judgeConsumers(
   checkOwners(tenures, found)
   const done = doneTimes(journals)
   checkCommits(journals, looks, done, found)
-  checkBeginnings(journals, looks, tenures, found)
+  const boundAt = boundOf(commitsOf(journals, looks))
+  checkBeginnings(tenures, boundAt, found)
+  checkLooks(looks, boundAt, found)
   for (const [partition, end] of ends.entries()) {
     for (let offset = 0; offset < end; offset++) {
       if (!done.first.has(keyOf(partition, offset))) found.add('missed', `${partition}/${offset}`)
@@ -176,16 +181,21 @@ function checkCommits(
   done: { readonly first: ReadonlyMap<string, number> },
   found: Findings,
 ): void {
-  for (const { partition, offset, at } of commitsOf(journals, looks)) {
-    for (let below = offset - 1; below >= 0; below--) {
-      const doneAt = done.first.get(keyOf(partition, below))
-      if (doneAt !== undefined && doneAt <= at) continue
-      const when = doneAt === undefined ? 'never done' : `done at ${doneAt}`
+  const doneAt = (partition: number, offset: number) =>
+    done.first.get(keyOf(partition, offset)) ?? Infinity
+  for (const [partition, commits] of byPartition(commitsOf(journals, looks))) {
+    // By offset: when everything below was done, and which of it last.
+    let [allDoneAt, last, next] = [-Infinity, -1, 0]
+    for (const { offset, at } of commits.sort((a, b) => a.offset - b.offset)) {
+      for (; next < offset; next++) {
+        if (doneAt(partition, next) > allDoneAt) [allDoneAt, last] = [doneAt(partition, next), next]
+      }
+      if (allDoneAt <= at) continue
+      const when = allDoneAt === Infinity ? 'never done' : `done at ${allDoneAt}`
       found.add(
         'lost-commit',
-        `${partition} was committed up to ${offset} at ${at}; ${below} was ${when}`,
+        `${partition} was committed up to ${offset} at ${at}; ${last} was ${when}`,
       )
-      break
     }
   }
 }
@@ -211,20 +221,43 @@ function commitsOf(
   return [...told, ...seen]
 }
 
-function checkBeginnings(
-  journals: readonly WorkerJournal[],
-  looks: readonly CommittedLook[],
-  tenures: readonly Tenure[],
-  found: Findings,
-): void {
+function byPartition(commits: readonly SeenCommit[]): Map<number, SeenCommit[]> {
+  return Map.groupBy(commits, ({ partition }) => partition)
+}
+
+/** The furthest that is known to have been committed in a partition before some time. */
+type Bound = (partition: number, before: number) => number
+
+function boundOf(commits: readonly SeenCommit[]): Bound {
+  const rises = new Map<number, { at: number; offset: number }[]>()
+  for (const [partition, seen] of byPartition(commits)) {
+    const risen: { at: number; offset: number }[] = []
+    for (const { at, offset } of seen.sort((a, b) => a.at - b.at)) {
+      if (offset > (risen.at(-1)?.offset ?? 0)) risen.push({ at, offset })
+    }
+    rises.set(partition, risen)
+  }
+  return (partition, before) => rises.get(partition)?.findLast(({ at }) => at < before)?.offset ?? 0
+}
+
+function checkBeginnings(tenures: readonly Tenure[], boundAt: Bound, found: Findings): void {
   // Only who holds a partition commits, and who is given it is given what was committed last.
-  const commits = commitsOf(journals, looks)
   for (const { worker, partition, from, beginsAt } of tenures) {
-    const bound = commits
-      .filter((it) => it.partition === partition && it.at < beginsAt)
-      .reduce((max, { offset }) => Math.max(max, offset), 0)
+    const bound = boundAt(partition, beginsAt)
     if (from >= bound) continue
     const sentence = `${worker} began ${partition} at ${from}; ${bound} was committed before`
     found.add('committed-offset-regression', sentence)
+  }
+}
+
+/** Nobody in the trial goes back on purpose. */
+function checkLooks(looks: readonly CommittedLook[], boundAt: Bound, found: Findings): void {
+  for (const { askedAt, offsets } of looks) {
+    for (const [partition, offset] of offsets.entries()) {
+      const bound = boundAt(partition, askedAt)
+      if ((offset ?? 0) >= bound) continue
+      const sentence = `${partition} was committed up to ${bound}, and up to ${offset} when somebody asked at ${askedAt}`
+      found.add('committed-offset-regression', sentence)
+    }
   }
 }
