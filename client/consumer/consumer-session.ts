@@ -42,7 +42,7 @@ export class ConsumerSession<K, V> {
   #commitTimer: ReturnType<typeof setInterval> | undefined
   #closeTimeoutMs: number
   #closed: Promise<void> | undefined
-  #onClosed: (() => void) | undefined
+  readonly #whenClosed = Promise.withResolvers<void>()
 
   constructor({ transport, settings: client }: ClientContext, settings: ConsumerSettings<K, V>) {
     this.#settings = settings
@@ -200,22 +200,16 @@ export class ConsumerSession<K, V> {
     return this.#closed
   }
 
-  /** Resolves once it is closed, or so much time has passed. */
-  whenClosed(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, timeoutMs)
-      this.#onClosed = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-    })
+  /** Resolves once it is closed, also where that went wrong. */
+  get whenClosed(): Promise<void> {
+    return this.#whenClosed.promise
   }
 
   async #close(): Promise<void> {
     try {
       await this.#end()
     } finally {
-      this.#onClosed?.()
+      this.#whenClosed.resolve()
     }
   }
 

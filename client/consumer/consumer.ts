@@ -154,8 +154,22 @@ export class Consumer<K = string | Uint8Array, V = unknown>
   }
 
   /**
-   * Ends a loop that reads, without an error, once it is done with what it has in hand; commits and leaves.
-   * Waits for that as long as `closeTimeoutMs`: within the loop, `break` instead. Idempotent.
+   * Ends the loop, or the run, that reads, without an error: at its next step, with what it has in hand done
+   * then, as ever. Waits for nothing, so it may be called from anywhere: from within the loop, a handler, a
+   * hook. Another loop may begin once that one has ended.
+   */
+  stop(): void {
+    const loop = this.#loop
+    if (loop === undefined) return
+    loop.session.stop()
+    // It is asking for the next one already, or is still joining. What it rejects with, the loop does too.
+    if (!loop.session.isInHand) loop.end().catch(() => {})
+  }
+
+  /**
+   * As `stop`, for good, and waits until everything that is done is committed and the group was left; for
+   * what is in hand as long as `closeTimeoutMs`. To be called from outside: within the loop or a handler it
+   * would wait for itself, so there `break`, or `stop()`. Idempotent.
    */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -169,25 +183,22 @@ export class Consumer<K = string | Uint8Array, V = unknown>
   async #close(): Promise<void> {
     const loop = this.#loop
     if (loop !== undefined) {
-      loop.session.stop()
-      if (loop.session.isInHand) await loop.session.whenClosed(this.#settings.closeTimeoutMs)
+      const { session } = loop
+      session.stop()
+      if (session.isInHand) await atMost(this.#settings.closeTimeoutMs, session.whenClosed)
       await loop.end()
     }
     this.#context.forget(this)
   }
 
   #newLoop<T>(takerOf: (session: ConsumerSession<K, V>) => Taker<T> & Worker<K, V>): ReadLoop<T> {
-    let opened: OpenLoop<K, V> | undefined
     const loop = new ReadLoop<T>({
       signal: this.#settings.signal,
       open: async (signal) => {
-        opened = this.#begin(() => loop.end())
-        const taker = takerOf(opened.session)
-        await opened.session.start(taker, signal)
+        const { session } = this.#begin(() => loop.end())
+        const taker = takerOf(session)
+        await session.start(taker, signal)
         return taker
-      },
-      onEnd: () => {
-        if (this.#loop === opened) this.#loop = undefined
       },
     })
     return loop
@@ -207,14 +218,16 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     const abort = () => ending.abort(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    const opened = this.#begin(() => {
+    let isEnded = false
+    const { session } = this.#begin(() => {
+      isEnded ||= !ending.signal.aborted
       ending.abort()
       return ended
     })
     const office = deadLetter && new DeadLetterOffice(this.#context, this.group, deadLetter)
     const runner = new Runner({
       ...this.#settings,
-      session: opened.session,
+      session,
       attempts: new Attempts<K, V, T>({ handler, retry, office }),
       isOfBatches,
       concurrency,
@@ -223,12 +236,10 @@ export class Consumer<K = string | Uint8Array, V = unknown>
       await runner.run(ending.signal)
       signal?.throwIfAborted()
     } catch (error) {
-      // Closed while it was still joining: that is no failure.
-      const isClosed = this.#closed !== undefined && error === ending.signal.reason
-      if (!isClosed) throw error
+      // Ended while it was still joining: that is no failure.
+      if (!isEnded || error !== ending.signal.reason) throw error
     } finally {
       signal?.removeEventListener('abort', abort)
-      if (this.#loop === opened) this.#loop = undefined
       await office?.close()
       end()
     }
@@ -242,8 +253,13 @@ export class Consumer<K = string | Uint8Array, V = unknown>
         'a loop reads with this consumer already: end it first (break, return()), or make another consumer',
       )
     }
-    this.#loop = { session: new ConsumerSession(this.#context, this.#settings), end }
-    return this.#loop
+    const loop = { session: new ConsumerSession(this.#context, this.#settings), end }
+    this.#loop = loop
+    // Hooks that are called on the way out may still commit.
+    void loop.session.whenClosed.then(() => {
+      if (this.#loop === loop) this.#loop = undefined
+    })
+    return loop
   }
 
   #openSession(): ConsumerSession<K, V> {
@@ -266,6 +282,14 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     if (answer.topicId !== topicId || found === undefined) throw takenAway(held)
     return found.offset
   }
+}
+
+/** Resolves when the work does, or after so long. */
+async function atMost(timeoutMs: number, work: Promise<void>): Promise<void> {
+  const { promise: over, resolve } = Promise.withResolvers<void>()
+  const timer = setTimeout(resolve, timeoutMs)
+  await Promise.race([work, over])
+  clearTimeout(timer)
 }
 
 function refused(code: ErrorCode, detail: string): SpoolError {

@@ -55,6 +55,10 @@ export class GroupMember {
   #isJoined = false
   /** A join arrived, or may have. */
   #mayBeKnown = false
+  /** The join under way; never rejects. */
+  #joining: Promise<void> = Promise.resolve()
+  /** Aborted: its answer does not matter any more. */
+  readonly #leaving = new AbortController()
   #heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS_DEFAULT
   #sessionTimeoutMs: number
   #isSure = true
@@ -93,9 +97,13 @@ export class GroupMember {
   /** Leaves, as far as that can be said in time. Never rejects: who can not say it falls silent. */
   async leave({ isTemporary, timeoutMs }: { isTemporary: boolean; timeoutMs: number }) {
     this.stop()
-    if (!this.#mayBeKnown) return
     const { requests, requestTimeoutMs, backoff } = this.#options
     const endsAtMs = performance.now() + timeoutMs
+    // A join that overtook what says that it left would be a member that nobody is.
+    const giveUp = setTimeout(() => this.#leaving.abort(), timeoutMs / 2)
+    await this.#joining
+    clearTimeout(giveUp)
+    if (!this.#mayBeKnown) return
     for (let failures = 1; ; failures++) {
       const leftMs = Math.max(1, endsAtMs - performance.now())
       try {
@@ -176,12 +184,22 @@ export class GroupMember {
     const { requests, events } = this.#options
     const sentAtMs = performance.now()
     const document = { ...subscription, memberId: this.memberId }
-    const joined = await requests.join(document, this.#asking()).catch((error) => {
-      if (!(error instanceof SpoolError) || error.outcome !== 'refused') this.#mayBeKnown = true
-      throw error
-    })
-    this.#mayBeKnown = true
-    if (this.#stopping.signal.aborted) return
+    const signal = this.#leaving.signal
+    const joining = requests.join(document, { ...this.#asking(), signal }).then(
+      (joined) => {
+        this.#mayBeKnown = true
+        return joined
+      },
+      (error) => {
+        if (!(error instanceof SpoolError) || error.outcome !== 'refused') this.#mayBeKnown = true
+        throw error
+      },
+    )
+    this.#joining = joining.then(
+      () => {},
+      () => {},
+    )
+    const joined = await before(this.#stopping.signal, joining)
     this.#isJoined = true
     this.#epoch = joined.memberEpoch
     this.#heartbeatIntervalMs = joined.heartbeatIntervalMs
@@ -235,6 +253,19 @@ export class GroupMember {
       this.#isSure = false
       this.#options.events.sure(false)
     }, leftMs)
+  }
+}
+
+/** What comes of the work, where that is before the signal; else rejects with its reason. */
+async function before<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const { promise: over, reject } = Promise.withResolvers<never>()
+  const end = () => reject(signal.reason)
+  signal.addEventListener('abort', end)
+  if (signal.aborted) end()
+  try {
+    return await Promise.race([work, over])
+  } finally {
+    signal.removeEventListener('abort', end)
   }
 }
 

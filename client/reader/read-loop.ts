@@ -24,7 +24,7 @@ export interface LoopOptions<T> {
   readonly open: (signal: AbortSignal) => Promise<Taker<T>>
   /** Aborted, the loop rejects with its reason. */
   readonly signal: AbortSignal | undefined
-  readonly onEnd: () => void
+  readonly onEnd?: () => void
 }
 
 type Result<T> = IteratorResult<T, void>
@@ -35,6 +35,8 @@ export class ReadLoop<T> implements AsyncIterableIterator<T, void, void> {
   readonly #options: LoopOptions<T>
   readonly #ending = new AbortController()
   #taker: Taker<T> | undefined
+  /** While it is being opened; resolves with nothing where that fails. */
+  #opening: Promise<Taker<T> | undefined> | undefined
   /** The same, while `next` need not wait its turn and nothing ended the loop. */
   #prompt: Taker<T> | undefined
   /** The last call that waits. */
@@ -92,8 +94,10 @@ export class ReadLoop<T> implements AsyncIterableIterator<T, void, void> {
     this.#options.signal?.removeEventListener('abort', this.#aborted)
     this.#taker?.settle()
     this.#ending.abort(new SpoolError('CLIENT_CLOSED', 'the loop over the reader has ended'))
-    this.#options.onEnd()
-    await this.#taker?.close()
+    this.#options.onEnd?.()
+    // What is still being opened hears that this is the end, and is closed when it is there.
+    const taker = this.#taker ?? (await this.#opening)
+    await taker?.close()
   }
 
   async #failed(error: unknown): Promise<never> {
@@ -141,8 +145,8 @@ export class ReadLoop<T> implements AsyncIterableIterator<T, void, void> {
     const { open, signal } = this.#options
     signal?.throwIfAborted()
     signal?.addEventListener('abort', this.#aborted, { once: true })
-    const taker = await open(this.#ending.signal)
-    if (this.#ended !== undefined) await taker.close()
-    return taker
+    const opening = open(this.#ending.signal)
+    this.#opening = opening.catch(() => undefined)
+    return opening
   }
 }
