@@ -11,8 +11,16 @@ const WARM_UP_SECONDS_MAX = 1
 /** A bench fills disks on purpose: the reserve would stop it on a small one. */
 const FLAGS = ['--log-level', 'warn', '--disk-reserve-bytes', '0']
 
-export function startBroker(dataDir: string): Promise<BrokerProcess> {
-  return BrokerProcess.start({ dataDir, flags: FLAGS, startMsMax: 600_000 })
+export interface BrokerOptions {
+  /** Further settings, such as `['--linger-ms', '0']`. */
+  readonly flags?: readonly string[]
+}
+
+export function startBroker(
+  dataDir: string,
+  { flags = [] }: BrokerOptions = {},
+): Promise<BrokerProcess> {
+  return BrokerProcess.start({ dataDir, flags: [...FLAGS, ...flags], startMsMax: 600_000 })
 }
 
 /** Runs `work` against a fresh broker with one topic; the broker is stopped afterwards. */
@@ -28,8 +36,8 @@ export async function withBroker<Result>(
   return result
 }
 
-export async function createTopic(url: string, partitions: number): Promise<void> {
-  const response = await fetch(`${url}/v1/topics/${TOPIC}`, {
+export async function createTopic(url: string, partitions: number, name = TOPIC): Promise<void> {
+  const response = await fetch(`${url}/v1/topics/${name}`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ partitions }),

@@ -1,75 +1,38 @@
-/**
- * Runs scenarios and prints their medians:
- *
- *     npm run bench -- [scenario…] [--seconds N] [--rounds N] [--scale X] [--dir DIR] [--json FILE]
- *         [--trial TEXT]
- *
- * Without names, all of them. `--dir` chooses the disk (default: `.bench` in the project, which is not
- * a memory file system as a temporary directory may be). `--scale 0.01` is for a quick look, and `--trial
- * lz4` runs those trials only whose names have the text in them.
- */
+/** `npm run bench`: runs scenarios and prints their medians. What it can be asked for is `command-line.ts`. */
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { type BenchCommand, parseCommand, scenarioOf, UsageError, usage } from './command-line.ts'
 import { describeMachine } from './machine.ts'
 import { printSummaries } from './report.ts'
-import { runScenario, type Scenario, type Summary } from './scenario.ts'
-
-const DEFAULT_DIRECTORY = join(import.meta.dirname, '../.bench')
+import { runScenario, type Summary } from './scenario.ts'
 
 /** What a resting machine may show; a bench itself makes about 2. */
 const BUSY_LOAD = 0.5
 
-/** File names of `scenarios/`, in the order they are run. */
-const SCENARIOS = [
-  'disk',
-  'produce',
-  'fetch',
-  'client',
-  'small-posts',
-  'groups',
-  'upload',
-  'start',
-  'recovery',
-  'partitions',
-  'compaction',
-]
-
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    seconds: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '3' },
-    scale: { type: 'string', default: '1' },
-    dir: { type: 'string', default: DEFAULT_DIRECTORY },
-    json: { type: 'string' },
-    trial: { type: 'string', default: '' },
-  },
-})
-
-const unknown = positionals.filter((name) => !SCENARIOS.includes(name))
-if (unknown.length > 0) {
-  console.error(`no such scenario: ${unknown.join(', ')}; there are ${SCENARIOS.join(', ')}`)
-  process.exit(2)
+const command = commandOrExit()
+if (command.isHelp) {
+  process.stdout.write(await usage())
+  process.exit(0)
 }
 
-mkdirSync(values.dir, { recursive: true })
+const { seconds, rounds, scale, dir } = command
+mkdirSync(dir, { recursive: true })
 const startedAt = new Date().toISOString()
-const machine = describeMachine(values.dir)
+const machine = describeMachine(dir)
 if (machine.loadAverage > BUSY_LOAD) {
   console.error(`the machine is busy (load ${machine.loadAverage}): figures will be too low`)
 }
 const results: { scenario: string; sentence: string; summaries: Summary[] }[] = []
-for (const name of positionals.length > 0 ? positionals : SCENARIOS) {
-  const { scenario } = (await import(`./scenarios/${name}.ts`)) as { scenario: Scenario }
-  const trials = scenario.trials.filter((trial) => trial.name.includes(values.trial))
+for (const name of command.scenarios) {
+  const scenario = await scenarioOf(name)
+  const trials = scenario.trials.filter((trial) => trial.name.includes(command.trial))
   const summaries = await runScenario(
     { ...scenario, trials },
     {
-      rounds: Number(values.rounds),
-      seconds: Number(values.seconds),
-      scale: Number(values.scale),
+      rounds,
+      seconds,
+      scale,
       newDirectory,
       report: (sentence) => console.error(sentence),
     },
@@ -78,20 +41,29 @@ for (const name of positionals.length > 0 ? positionals : SCENARIOS) {
   results.push({ scenario: scenario.name, sentence: scenario.sentence, summaries })
 }
 
-if (values.json !== undefined) {
-  const { seconds, rounds, scale } = values
+if (command.json !== undefined) {
   const document = {
-    machine: { ...machine, loadAverageAfter: describeMachine(values.dir).loadAverage },
+    machine: { ...machine, loadAverageAfter: describeMachine(dir).loadAverage },
     startedAt,
-    seconds: Number(seconds),
-    rounds: Number(rounds),
-    scale: Number(scale),
+    seconds,
+    rounds,
+    scale,
     results,
   }
-  writeFileSync(values.json, `${JSON.stringify(document, null, 2)}\n`)
+  writeFileSync(command.json, `${JSON.stringify(document, null, 2)}\n`)
+}
+
+function commandOrExit(): BenchCommand {
+  try {
+    return parseCommand(process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error
+    console.error(error.message)
+    process.exit(2)
+  }
 }
 
 function newDirectory(): { path: string; remove(): void } {
-  const path = mkdtempSync(join(values.dir, 'run-'))
+  const path = mkdtempSync(join(dir, 'run-'))
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }

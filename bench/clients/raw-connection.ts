@@ -55,6 +55,11 @@ export class RawConnection {
     })
   }
 
+  /** True once the server ended it, as it does where nothing was asked for a while. */
+  get isClosed(): boolean {
+    return this.#socket.destroyed || !this.#socket.writable
+  }
+
   /** Sends one request; resolves to the status once the whole reply is there. */
   request(parts: readonly Buffer[], onBody: BodyListener = () => {}): Promise<number> {
     this.#onBody = onBody
