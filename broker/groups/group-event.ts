@@ -21,6 +21,7 @@
 
 import type { ErrorCode } from '../../client/api/error-table.ts'
 import type { GroupTopics, TopicPartitions } from './group-topics.ts'
+import type { PartitionEpochs } from './partition-epochs.ts'
 import type { GroupRecord } from './records/group-record.ts'
 
 /** The world at the time of an event. */
@@ -216,6 +217,8 @@ export interface MemberReply {
   readonly heartbeatIntervalMs: number
   /** All the member may read. What it holds beyond this it must stop, and leave out of the next `owned`. */
   readonly assignment: readonly AssignedTopic[]
+  /** Since which of its epochs it has each of them: what it was given before that is no good any more. */
+  readonly assignmentEpochs: PartitionEpochs
   /** False when the assignment is what the member was told last (Kafka's protocol then leaves it out). */
   readonly isChanged: boolean
 }

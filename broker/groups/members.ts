@@ -114,6 +114,7 @@ export function memberReply(
     memberEpoch,
     heartbeatIntervalMs: limits.heartbeatIntervalMs,
     assignment: assignedTopics(assigned, topics),
+    assignmentEpochs: assigned,
     isChanged,
   }
 }

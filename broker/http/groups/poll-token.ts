@@ -10,9 +10,10 @@
  *       topic id  16 bytes
  *       count      varlong   of its partitions
  *       partition, next        varlongs, each partition minus the one before, minus 1
- *     checksum     4 bytes   CRC32C of all before, big-endian
+ *     checksum     4 bytes   CRC32C of all before and the group's id, big-endian
  *
- * and all of it in base64url. Varlongs are Kafka's (zigzag).
+ * and all of it in base64url. Varlongs are Kafka's (zigzag). The checksum finds a token given to another
+ * group, too: members may have the same id in several.
  */
 
 import { SpoolError } from '../../../client/api/errors.ts'
@@ -45,7 +46,10 @@ const CHECKSUM_BYTES = 4
 const PLACES_MAX = 100_000
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 
-export function encodePollToken({ memberId, memberEpoch, turn, places }: PollToken): string {
+export function encodePollToken(
+  groupId: string,
+  { memberId, memberEpoch, turn, places }: PollToken,
+): string {
   const member = Buffer.from(memberId)
   const bytesMax =
     1 +
@@ -69,28 +73,29 @@ export function encodePollToken({ memberId, memberEpoch, turn, places }: PollTok
       before = partition
     }
   }
-  at = bytes.writeUInt32BE(crc32c(bytes.subarray(0, at)), at)
+  at = bytes.writeUInt32BE(checksum(bytes.subarray(0, at), groupId), at)
   return bytes.toString('base64url', 0, at)
 }
 
-/** @throws SpoolError INVALID_REQUEST for what no broker gave; `name` is the field it came in. */
-export function decodePollToken(text: string, name: string): PollToken {
+/** @throws SpoolError INVALID_REQUEST for what no broker gave for this group; `name` is the field it came in. */
+export function decodePollToken(groupId: string, text: string, name: string): PollToken {
   try {
-    return tokenOf(text)
+    return tokenOf(groupId, text)
   } catch (error) {
     const why = (error as Error).message
-    const detail = `field ${name} is no token of a poll: ${why}; give the token of an earlier answer as it is`
+    const detail = `field ${name} is no token of a poll of group ${groupId}: ${why}; give the token of an earlier answer as it is`
     throw new SpoolError('INVALID_REQUEST', detail, { extensions: { field: name } })
   }
 }
 
-function tokenOf(text: string): PollToken {
+function tokenOf(groupId: string, text: string): PollToken {
   if (!BASE64URL.test(text)) throw new RangeError('it has characters that no token has')
   const bytes = Buffer.from(text, 'base64url')
   const end = bytes.length - CHECKSUM_BYTES
-  const isWhole = end > 1 && bytes.readUInt32BE(end) === crc32c(bytes.subarray(0, end))
-  if (!isWhole || bytes.toString('base64url') !== text)
-    throw new RangeError('it was cut or changed')
+  const isWhole = end > 1 && bytes.readUInt32BE(end) === checksum(bytes.subarray(0, end), groupId)
+  if (!isWhole || bytes.toString('base64url') !== text) {
+    throw new RangeError('it was cut or changed, or another group gave it')
+  }
   if (bytes[0] !== VERSION) throw new RangeError('its version is not known')
   let at = 1
   const next = (max = Number.MAX_SAFE_INTEGER) => {
@@ -117,6 +122,10 @@ function tokenOf(text: string): PollToken {
     }
   }
   return { memberId, memberEpoch, turn, places }
+}
+
+function checksum(bytes: Buffer, groupId: string): number {
+  return crc32c(Buffer.from(groupId), crc32c(bytes))
 }
 
 function uuidOf(hex: string): string {

@@ -2,7 +2,8 @@
  * One poll of a member, in the order that makes it safe to repeat: commit what the member has done, say
  * that it is there and let go of what it must, then read on.
  *
- *     commit ─► heartbeat ─► page from `after`, or from what is committed ─► token after the page
+ *     commit ─► heartbeat ─► page from `after`, where that is good still, or from what is committed
+ *                              └► token after the page
  *
  * Nothing is kept between polls but what the group keeps: a reply that is lost is asked for again with the
  * same `after`, and a member that forgot its token begins at what it committed. A member that polls holds
@@ -13,13 +14,13 @@ import { SpoolError } from '../../../client/api/errors.ts'
 import type { AssignedPartition } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { MemberReply } from '../../groups/group-event.ts'
-import type { TopicPartitions } from '../../groups/group-topics.ts'
 import { readPage } from '../records/page.ts'
 import { JsonPage } from '../records/page-body.ts'
 import type { ReadPlace } from '../records/read-places.ts'
 import { assignmentOf, servedPartition } from './assignment.ts'
 import { keepAlive } from './keep-alive.ts'
-import { decodePollToken, encodePollToken, type PollPlace, type PollToken } from './poll-token.ts'
+import { type PlacesReached, POLL_AGAIN, placeKey, placesReached } from './poll-resume.ts'
+import { decodePollToken, encodePollToken, type PollToken } from './poll-token.ts'
 
 /** Decompressed bytes looked at for one poll. */
 const POLL_BYTES = 8 * 1024 * 1024
@@ -46,10 +47,10 @@ export interface PollOptions {
 export function pollTokenOf(
   text: string | undefined,
   name: 'after' | 'commit',
-  memberId: string,
+  { groupId, memberId }: { readonly groupId: string; readonly memberId: string },
 ): PollToken | undefined {
   if (text === undefined) return undefined
-  const token = decodePollToken(text, name)
+  const token = decodePollToken(groupId, text, name)
   if (token.memberId === memberId) return token
   throw new SpoolError(
     'FENCED_MEMBER_EPOCH',
@@ -63,9 +64,11 @@ export async function poll(request: PollRequest, options: PollOptions): Promise<
   const { context } = options
   const { groupId, commit } = request
   const refused = commit === undefined ? [] : await commitPlaces(context, groupId, commit)
+  const deadlineMs = context.clock.monotonicMs() + request.waitMs
   for (let looks = 1; ; looks++) {
+    const waitMs = Math.max(0, deadlineMs - context.clock.monotonicMs())
     try {
-      return await page(request, options, refused)
+      return await page({ ...request, waitMs }, options, refused)
     } catch (error) {
       // Of a topic that was deleted under it the member hears with the next heartbeat, which is this one.
       const isGone = error instanceof SpoolError && error.code === 'UNKNOWN_TOPIC_OR_PARTITION'
@@ -79,10 +82,11 @@ async function page(
   { context, signal, hold }: PollOptions,
   refused: readonly { readonly topic: string; readonly partition: number }[],
 ): Promise<Buffer> {
-  const { groupId, memberId, after, commit } = request
-  const member = await heartbeat(context, groupId, memberId, after ?? commit)
+  const { groupId, memberId, after } = request
+  const member = await heartbeat(context, groupId, memberId)
+  const reached = placesReached(after, member)
   const assignment = await assignmentOf(context, groupId, member.assignment)
-  const places = placesOf(context, assignment, after)
+  const places = placesOf(context, assignment, reached)
   const lease = keepAlive(context, groupId, member, signal)
   try {
     const { bytes } = await readPage({
@@ -97,7 +101,7 @@ async function page(
       },
       body: new JsonPage('auto', true),
       tail: (page) => ({
-        token: encodePollToken({
+        token: encodePollToken(groupId, {
           memberId,
           memberEpoch: member.memberEpoch,
           turn: page.turn,
@@ -138,74 +142,47 @@ async function commitPlaces(
   const refused = results.flatMap(({ error, ...place }) => (error ? [{ ...place, error }] : []))
   const [first] = refused
   if (first !== undefined && refused.length === results.length) {
-    throw new SpoolError(
-      first.error.code,
-      `${first.error.detail}; poll without after, and begin at what is committed`,
-      { outcome: 'refused' },
-    )
+    throw new SpoolError(first.error.code, `${first.error.detail}; ${POLL_AGAIN}`, {
+      outcome: 'refused',
+    })
   }
   return refused.map(({ topic, partition }) => ({ topic, partition }))
 }
 
 /**
- * The member has whatever its token has; without one it has nothing. What the first heartbeat asks back is
- * let go of with a second one: whoever polls again has nothing in hand that it did not say it has done.
+ * Whoever polls has nothing in hand that it did not say it has done, so it holds nothing: what is asked back
+ * is let go of by this very heartbeat. Its epoch is the group's affair: a reply that told of a new one may be
+ * lost.
  */
 async function heartbeat(
   context: BrokerContext,
   groupId: string,
   memberId: string,
-  token: PollToken | undefined,
 ): Promise<MemberReply> {
-  const known = await context.groups.member(groupId, memberId)
-  const beat = (memberEpoch: number, owned: readonly TopicPartitions[]) =>
-    context.groups.run(groupId, { kind: 'heartbeat', memberId, memberEpoch, owned })
-  const read = placesByTopic(token?.places ?? [])
-  const owned = intersection(read, known.assignment)
-  const reply = await beat(token?.memberEpoch ?? known.memberEpoch, owned)
-  const kept = intersection(owned, reply.assignment)
-  return countOf(kept) === countOf(owned) ? reply : await beat(reply.memberEpoch, kept)
-}
-
-function placesByTopic(places: readonly PollPlace[]): TopicPartitions[] {
-  return [...Map.groupBy(places, ({ topicId }) => topicId)].map(([topicId, ofTopic]) => ({
-    topicId,
-    partitions: ofTopic.map(({ partition }) => partition),
-  }))
-}
-
-/** Partitions of `of` that are in `those`, too. */
-function intersection(
-  of: readonly TopicPartitions[],
-  those: readonly TopicPartitions[],
-): TopicPartitions[] {
-  const allowed = new Map(those.map((each) => [each.topicId, new Set(each.partitions)]))
-  return of
-    .map(({ topicId, partitions }) => ({
-      topicId,
-      partitions: partitions.filter((partition) => allowed.get(topicId)?.has(partition)),
-    }))
-    .filter(({ partitions }) => partitions.length > 0)
-}
-
-function countOf(places: readonly TopicPartitions[]): number {
-  return places.reduce((sum, { partitions }) => sum + partitions.length, 0)
+  for (let looks = 1; ; looks++) {
+    const { memberEpoch } = await context.groups.member(groupId, memberId)
+    try {
+      const event = { kind: 'heartbeat', memberId, memberEpoch, owned: [] } as const
+      return await context.groups.run(groupId, event)
+    } catch (error) {
+      // The group was rewound since that look.
+      const isFenced = error instanceof SpoolError && error.code === 'FENCED_MEMBER_EPOCH'
+      if (!isFenced || looks === LOOKS_MAX) throw error
+    }
+  }
 }
 
 /** Where each partition goes on, in an order that is the same for every page. */
 function placesOf(
   context: BrokerContext,
   assignment: readonly AssignedPartition[],
-  after: PollToken | undefined,
+  reached: PlacesReached,
 ): ReadPlace[] {
-  const reached = new Map(
-    (after?.places ?? []).map((place) => [`${place.topicId}/${place.partition}`, place.offset]),
-  )
   const places: ReadPlace[] = []
   for (const { topic, topicId, partition, offset } of assignment) {
     const served = servedPartition(context, topic, partition)
     if (served === undefined || served.topicId !== topicId) continue
-    const from = reached.get(`${topicId}/${partition}`) ?? offset ?? served.logStartOffset
+    const from = reached.get(placeKey({ topicId, partition })) ?? offset ?? served.logStartOffset
     places.push({ partition: served, from, end: Number.POSITIVE_INFINITY })
   }
   return places.sort((a, b) => {

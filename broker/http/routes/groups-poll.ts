@@ -14,12 +14,11 @@ import { untilGone } from '../records/until-gone.ts'
 export function registerGroupPoll(app: FastifyInstance, context: BrokerContext): void {
   addRoute(app, context, ROUTES.poll, {
     handle: async ({ params, body, reply }) => {
-      const { group: groupId, memberId } = params
+      const member = { groupId: params.group, memberId: params.memberId }
       const request = {
-        groupId,
-        memberId,
-        after: pollTokenOf(body.after, 'after', memberId),
-        commit: pollTokenOf(body.commit, 'commit', memberId),
+        ...member,
+        after: pollTokenOf(body.after, 'after', member),
+        commit: pollTokenOf(body.commit, 'commit', member),
         limit: body.limit ?? PAGE_LIMIT_DEFAULT,
         waitMs: body.waitMs ?? 0,
       }

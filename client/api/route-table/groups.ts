@@ -120,7 +120,7 @@ export const GROUP_ROUTES = {
     tag: 'Groups',
     summary: 'Commit, heartbeat and a page of records in one request',
     description:
-      'Give the token of the last answer as after and, once its records are done, as commit. The same after gives the same records, so a lost answer loses nothing. Without after: from what is committed.',
+      'Give the token of the last answer as after and, once its records are done, as commit. The same after gives the same records of what the member still has, so a lost answer loses nothing. Without after: from what is committed. 409 FENCED_MEMBER_EPOCH: the group was rewound since that token; poll without it.',
     params: { group: GroupId, memberId: MemberId },
     body: document(Poll),
     responses: { 200: answer('Records of the partitions the member has.', PollReply) },

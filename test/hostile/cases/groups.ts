@@ -157,7 +157,7 @@ const COMMITS: readonly HostileCase[] = [
 
 const poll = (document: unknown) => postJson(`${MEMBERS}/one/poll`, text(document))
 const pollToken = (memberId: string, memberEpoch: number, partitions = 1) =>
-  encodePollToken({
+  encodePollToken('hostile', {
     memberId,
     memberEpoch,
     turn: 0,

@@ -12,6 +12,7 @@ const MEMBER: MemberReply = {
   memberEpoch: 3,
   heartbeatIntervalMs: 300,
   assignment: [],
+  assignmentEpochs: new Map(),
   isChanged: false,
 }
 

@@ -1,0 +1,93 @@
+/** A worker by polling: whose token a token is, what it is good for after others came and went, and lost answers. */
+
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import type { GroupOffsets } from '../../../../client/api/schemas/groups.ts'
+import { GroupClient, type PollAnswer } from './group-client.ts'
+
+let broker: TestBroker
+let client: GroupClient
+beforeAll(async () => {
+  broker = await startBroker()
+  client = new GroupClient(broker.url)
+})
+afterAll(() => broker.stop())
+
+const committedOf = async (group: string) =>
+  (await client.get<GroupOffsets>('GET', `/v1/groups/${group}/offsets`)).offsets.map(
+    ({ offset }) => offset,
+  )
+
+/** Partition → its offsets in the answer. */
+const offsetsOf = ({ records }: PollAnswer) =>
+  [...Map.groupBy(records, ({ partition }) => partition)]
+    .map(([partition, of]) => [partition, of.map(({ offset }) => offset)] as const)
+    .sort(([a], [b]) => a - b)
+
+test('the token of one group is no token of another, even of a member with the same id', async () => {
+  await client.topic('bound', 1, 3)
+  for (const group of ['bound-a', 'bound-b']) {
+    await client.join(group, { topics: ['bound'], memberId: 'w1' })
+  }
+  const { token } = await client.poll('bound-a', 'w1')
+  for (const field of ['after', 'commit']) {
+    const answer = await client.ask('POST', '/v1/groups/bound-b/members/w1/poll', {
+      [field]: token,
+    })
+    expect(answer).toMatchObject({ status: 400, document: { code: 'INVALID_REQUEST', field } })
+    expect(answer.document.detail).toContain('bound-b')
+  }
+  expect(await committedOf('bound-b')).toEqual([null])
+  await client.poll('bound-a', 'w1', { commit: token })
+  expect(await committedOf('bound-a')).toEqual([3])
+})
+
+test('the same token gives the same records, however often answers get lost and others join', async () => {
+  await client.topic('lossy', 6, 60)
+  const { memberId } = await client.join('losers', { topics: ['lossy'] })
+  const first = await client.poll('losers', memberId, { limit: 12 })
+  const read = new Map(offsetsOf(first))
+  for (let joined = 0; joined < 4; joined++) {
+    await client.join('losers', { topics: ['lossy'] })
+    const again = await client.poll('losers', memberId, { after: first.token })
+    const held = again.assignment.map(({ partition }) => partition)
+    const rest = held.map((partition) => {
+      const from = read.get(partition)?.length ?? 0
+      return [partition, Array.from({ length: 10 - from }, (_, index) => from + index)] as const
+    })
+    expect(offsetsOf(again)).toEqual(rest.filter(([, offsets]) => offsets.length > 0))
+  }
+})
+
+test('a partition that was another’s meanwhile goes on at what that one committed', async () => {
+  await client.topic('lent', 2, 20)
+  const { memberId } = await client.join('lenders', { topics: ['lent'] })
+  const { token } = await client.poll('lenders', memberId, { limit: 4 })
+  const other = await client.join('lenders', { topics: ['lent'] })
+  const kept = await client.poll('lenders', memberId, { after: token })
+  expect(kept.assignment).toHaveLength(1)
+  const lent = await client.poll('lenders', other.memberId)
+  expect(lent.records).toHaveLength(10)
+  await client.poll('lenders', other.memberId, { after: lent.token, commit: lent.token })
+  await client.get('DELETE', `/v1/groups/lenders/members/${other.memberId}`)
+
+  const back = await client.poll('lenders', memberId, { after: token })
+  expect(back.assignment).toHaveLength(2)
+  expect(offsetsOf(back)).toEqual([[kept.assignment[0]!.partition, [2, 3, 4, 5, 6, 7, 8, 9]]])
+})
+
+test('a token from before a rewind is refused, and says what to do: poll without it', async () => {
+  await client.topic('undone', 1, 6)
+  const { memberId } = await client.join('undoers', { topics: ['undone'] })
+  const { token } = await client.poll('undoers', memberId)
+  await client.poll('undoers', memberId, { after: token, commit: token })
+  await client.get('POST', '/v1/groups/undoers/offsets/reset', { to: '2' })
+  for (const body of [{ after: token }, { commit: token }, { after: token, commit: token }]) {
+    const answer = await client.ask('POST', `/v1/groups/undoers/members/${memberId}/poll`, body)
+    expect(answer).toMatchObject({ status: 409, document: { code: 'FENCED_MEMBER_EPOCH' } })
+    expect(answer.document.detail).toContain('poll without after')
+    expect(answer.document.detail).not.toContain('join again')
+  }
+  expect(await committedOf('undoers')).toEqual([2])
+  expect(offsetsOf(await client.poll('undoers', memberId))).toEqual([[0, [2, 3, 4, 5]]])
+})
