@@ -4,7 +4,7 @@
  * What happens to one group is `group-shard.ts`.
  */
 
-import { SpoolError } from '../../client/api/errors.ts'
+import { SpoolError, withOutcome } from '../../client/api/errors.ts'
 import type { Clock, Timer } from '../../storage/clock.ts'
 import type { Logger } from '../../storage/logger.ts'
 import type { ClusterImage } from '../cluster/cluster-image.ts'
@@ -21,7 +21,8 @@ import type {
 } from './group-event.ts'
 import type { GroupLimits } from './group-limits.ts'
 import type { GroupMachine } from './group-machine.ts'
-import { GroupShard, unknownGroup } from './group-shard.ts'
+import { unknownGroup } from './group-refusals.ts'
+import { GroupShard } from './group-shard.ts'
 import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import { LagReader } from './lag.ts'
 import { MemberWakes } from './member-wakes.ts'
@@ -106,8 +107,14 @@ export class GroupCoordinator {
    */
   async run<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
     const begins = event.kind === 'join' || event.kind === 'commitOffsets'
-    if (this.#shards.length === 0 && begins) await this.#createTopic()
-    return await this.#shardOf(groupId).run(groupId, event)
+    let shard: GroupShard
+    try {
+      if (this.#shards.length === 0 && begins) await this.#createTopic()
+      shard = this.#shardOf(groupId)
+    } catch (error) {
+      throw withOutcome(error, 'refused')
+    }
+    return await shard.run(groupId, event)
   }
 
   /** What the group is now, once that is durable. @throws SpoolError GROUP_ID_NOT_FOUND. */

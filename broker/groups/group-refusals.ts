@@ -3,7 +3,10 @@
 import { SpoolError } from '../../client/api/errors.ts'
 
 export function unknownGroup(groupId: string): SpoolError {
-  return new SpoolError('GROUP_ID_NOT_FOUND', `there is no group ${groupId}`)
+  return new SpoolError(
+    'GROUP_ID_NOT_FOUND',
+    `there is no group ${groupId}; a group begins when its first member joins, or with its first commit`,
+  )
 }
 
 export function unknownMember(groupId: string, memberId: string): SpoolError {

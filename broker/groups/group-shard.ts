@@ -24,6 +24,7 @@ import { Group } from './group.ts'
 import type { GroupEvent, GroupMoment, GroupReplies, GroupStep } from './group-event.ts'
 import type { GroupLimits } from './group-limits.ts'
 import type { GroupMachine } from './group-machine.ts'
+import { unknownGroup } from './group-refusals.ts'
 import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import type { LoadedRecord } from './load-records.ts'
 import { loadRecords } from './load-records.ts'
@@ -121,7 +122,6 @@ export class GroupShard {
   async run<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
     for (let loads = 0; ; ) {
       while (!this.#isLoaded) await this.#loadedOrRefused()
-      this.#checkOpen()
       try {
         return await this.#happen(groupId, event)
       } catch (error) {
@@ -148,8 +148,7 @@ export class GroupShard {
   }
 
   async #happen<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
-    const group = this.#groupFor(groupId, event.kind)
-    const step = this.#decide(group, event)
+    const { group, step } = this.#decide(groupId, event)
     const append = step.records.length === 0 ? undefined : this.#append(step)
     group.accept(step)
     this.#keep(group)
@@ -159,9 +158,14 @@ export class GroupShard {
     return step.reply
   }
 
-  #decide<E extends GroupEvent>(group: GroupMachine, event: E): GroupStep<GroupReplies[E['kind']]> {
+  #decide<E extends GroupEvent>(
+    groupId: string,
+    event: E,
+  ): { readonly group: GroupMachine; readonly step: GroupStep<GroupReplies[E['kind']]> } {
     try {
-      return group.handle(event, this.#moment())
+      this.#checkOpen()
+      const group = this.#groupFor(groupId, event.kind)
+      return { group, step: group.handle(event, this.#moment()) }
     } catch (error) {
       throw withOutcome(error, 'refused')
     }
@@ -332,13 +336,6 @@ class TakenBack extends SpoolError {
       { outcome: 'refused', retryAfterS: 1 },
     )
   }
-}
-
-export function unknownGroup(groupId: string): SpoolError {
-  return new SpoolError(
-    'GROUP_ID_NOT_FOUND',
-    `there is no group ${groupId}; a group begins when its first member joins, or with its first commit`,
-  )
 }
 
 function batchOf(records: readonly GroupRecord[], timestampMs: number): Buffer {

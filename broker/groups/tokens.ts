@@ -68,6 +68,7 @@ export function decodeToken(groupId: string, text: string, name = 'token'): Comm
     throw new SpoolError(
       'INVALID_REQUEST',
       `${name} is no token of group ${groupId}: ${(error as Error).message}; give the text that came with the record as it is`,
+      { outcome: 'refused' },
     )
   }
 }

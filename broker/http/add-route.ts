@@ -10,7 +10,7 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { SpoolError, withOutcome } from '../../client/api/errors.ts'
+import { type FailureOutcome, SpoolError, withOutcome } from '../../client/api/errors.ts'
 import {
   acceptsExactly,
   FORM_TYPE,
@@ -69,8 +69,8 @@ export interface RouteHandlers<R extends Route> {
   /** True: `Accept` is the route's own affair; `answerType` is then the first type it has. */
   readonly choosesType?: boolean
   /**
-   * True: the route appends records, and each failure says its `outcome`. `handle` says it itself; what it
-   * leaves out is `unknown`.
+   * True: the route appends records, and each failure says its `outcome`: `refused` until the body is
+   * checked. `handle` says it itself; what it leaves out is `unknown`.
    */
   readonly appends?: boolean
 }
@@ -123,15 +123,18 @@ export function addRoute<R extends Route>(
     handler: async (request, reply) => {
       const call = (request as WithCall)[CALL] as Call<R>
       const held = new HeldBytes(app.face.queuedBytes)
+      // Before its body is read and checked, a route has done nothing.
+      let outcome: FailureOutcome = 'refused'
       try {
         const document =
           route.body?.kind === 'document' && body !== undefined
             ? body.passes(await readDocument(request, limits, held, context))
             : undefined
+        outcome = 'unknown'
         const answer = await handlers.handle({ ...call, body: document as BodyOf<R> })
         if (answer !== undefined) await sendAnswer(answer, request, reply)
       } catch (error) {
-        throw handlers.appends === true ? withOutcome(error, 'unknown') : error
+        throw handlers.appends === true ? withOutcome(error, outcome) : error
       } finally {
         held.release()
       }

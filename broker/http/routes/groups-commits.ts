@@ -1,7 +1,7 @@
 /** Committing over HTTP, by token or by offset, and going back or forward. */
 
 import type { FastifyInstance } from 'fastify'
-import { SpoolError } from '../../../client/api/errors.ts'
+import { SpoolError, withOutcome } from '../../../client/api/errors.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { CommitOffsets, ResetReply } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
@@ -39,7 +39,9 @@ export function registerGroupCommits(app: FastifyInstance, context: BrokerContex
   addRoute(app, context, ROUTES.resetOffsets, {
     appends: true,
     handle: async ({ params: { group }, body }) => {
-      const targets = await resetTargets(context, group, body)
+      const targets = await resetTargets(context, group, body).catch((error) => {
+        throw withOutcome(error, 'refused')
+      })
       const dryRun = body.dryRun === true
       const reply = await context.groups.run(group, { kind: 'reset', targets, dryRun })
       return { document: resetDocument(group, dryRun, reply) }
