@@ -6,12 +6,14 @@
 import { pause, retryDelayMs } from '../retry.ts'
 import type { DeadLetterOffice } from './dead-letters.ts'
 import type { Lane, Piece } from './lane.ts'
+import type { Patience } from './patience.ts'
 import type { Handler, RetrySettings } from './run-options.ts'
 
 export interface AttemptOptions<T> {
   readonly handler: Handler<T>
   readonly retry: RetrySettings
   readonly office: DeadLetterOffice | undefined
+  readonly patience: Patience
 }
 
 /** Not done, and nobody's fault: its partition is to go, and who has it next begins with it. */
@@ -42,14 +44,16 @@ export class Attempts<K, V, T> {
   }
 
   async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>): Promise<void> {
-    const { handler, retry, office } = this.#options
+    const { handler, retry, office, patience } = this.#options
     const { signal } = lane.gone
     const given = (piece.record ?? piece.batch) as T
     for (let attempt = 1; ; attempt++) {
       try {
+        lane.calledAt = patience.tick
         await handler(given, { signal, attempt })
         return
       } catch (error) {
+        lane.calledAt = undefined
         if (signal.aborted) throw GIVEN_UP
         if (attempt >= retry.attempts || !retry.isWorthIt(error)) {
           if (office === undefined) throw error

@@ -32,6 +32,13 @@ export interface ConsumerOptions<K = string | Uint8Array, V = unknown> extends C
   readonly assignor?: 'uniform' | 'range'
   /** A consumer that was silent for longer has left; the broker's default (45 s) when absent. */
   readonly sessionTimeoutMs?: number
+  /**
+   * How long a record or batch may be in hand: until the loop asks for the next, or the handler is done. Who
+   * takes longer leaves the group, its partitions go to others, and what it has in hand is not committed any
+   * more; it joins again when the loop goes on, or, with `run`, at once. As Kafka's max.poll.interval.ms; 5
+   * minutes when absent, 24 days at most.
+   */
+  readonly maxPollIntervalMs?: number
   /** How long letting go of a partition may take, work in hand included; 60 s when absent. */
   readonly rebalanceTimeoutMs?: number
   /**
@@ -59,6 +66,7 @@ const DAY_MS = 86_400_000
 
 const NUMBERS = {
   rebalanceTimeoutMs: { default: 60_000, min: 1, max: DAY_MS },
+  maxPollIntervalMs: { default: 300_000, min: 1, max: TIMER_MS_MAX },
   autoCommitIntervalMs: { default: 5_000, min: 1, max: TIMER_MS_MAX },
   prefetchBytes: { default: 16 * 1024 * 1024, min: 1, max: 2 ** 31 - 1 },
   maxWaitMs: { default: 1_000, min: 0, max: WAIT_MS_MAX },

@@ -4,7 +4,7 @@
  * loop has in hand is its worker's (`consumer-takers.ts`, `runner.ts`).
  */
 
-import type { SpoolError } from '../api/errors.ts'
+import { SpoolError } from '../api/errors.ts'
 import type { ClientContext } from '../client-context.ts'
 import { ReadBatch } from '../reader/read-batch.ts'
 import { AssignedSources } from './assigned-sources.ts'
@@ -14,6 +14,7 @@ import { GroupMember } from './group-member.ts'
 import { GroupRequests, isFenced } from './group-requests.ts'
 import { type HeldPartition, HeldPartitions } from './held-partition.ts'
 import { Pace } from './pace.ts'
+import { Patience } from './patience.ts'
 import { Rebalance } from './rebalance.ts'
 import type { Worker } from './worker.ts'
 
@@ -27,6 +28,7 @@ const FAILED_START_MS = 1_000
 
 export class ConsumerSession<K, V> {
   readonly pace = new Pace()
+  readonly patience: Patience
   readonly held = new HeldPartitions<K, V>()
   readonly committer: Committer
   readonly sources: AssignedSources<K, V>
@@ -47,6 +49,7 @@ export class ConsumerSession<K, V> {
   constructor({ transport, settings: client }: ClientContext, settings: ConsumerSettings<K, V>) {
     this.#settings = settings
     this.#closeTimeoutMs = settings.closeTimeoutMs
+    this.patience = new Patience(settings.maxPollIntervalMs, () => this.#ticked())
     const requests = new GroupRequests(transport, settings.group)
     const asking = { backoff: client, requestTimeoutMs: client.requestTimeoutMs }
     const onFailure = (error: unknown) => this.#fail(error)
@@ -64,6 +67,10 @@ export class ConsumerSession<K, V> {
         owned: () => [...this.held].map(({ topic, partition }) => ({ topic, partition })),
         assigned: (assignment) => this.#rebalance.assigned(assignment),
         fenced: (error) => this.#rebalance.fenced(error),
+        commit: async () => {
+          if (settings.autoCommit) await this.#commitNow()
+        },
+        overdue: () => this.#overdue(),
         sure: (isSure) => this.#doubt(!isSure),
         // While it is being closed, nobody minds.
         failed: (error) => this.#closed === undefined && this.#fail(error),
@@ -109,6 +116,7 @@ export class ConsumerSession<K, V> {
       signal.removeEventListener('abort', giveUp)
     }
     signal.addEventListener('abort', () => this.wake(), { once: true })
+    this.patience.begin()
     if (!this.#settings.autoCommit) return
     const { autoCommitIntervalMs } = this.#settings
     this.#commitTimer = setInterval(() => void this.#commitNow(), autoCommitIntervalMs)
@@ -132,6 +140,7 @@ export class ConsumerSession<K, V> {
   /** Waits until `poll` may have something; false at the end. Rejects with what ended it. */
   async ready(): Promise<boolean> {
     if (!this.#goesOn()) return false
+    this.#member.goOn()
     if (this.pace.isTurnOver) {
       await this.pace.next()
     } else {
@@ -214,9 +223,9 @@ export class ConsumerSession<K, V> {
   }
 
   async #end(): Promise<void> {
-    const { instanceId } = this.#settings
     const endsAtMs = performance.now() + this.#closeTimeoutMs
     clearInterval(this.#commitTimer)
+    this.patience.end()
     const failedBefore = this.#failure
     this.stop()
     for (const each of this.held) {
@@ -226,8 +235,7 @@ export class ConsumerSession<K, V> {
     this.sources.close()
     await this.#rebalance.end(endsAtMs)
     const timeoutMs = Math.max(0, endsAtMs - performance.now())
-    // Who has a name comes back: what it reads waits for it.
-    await this.#member.leave({ isTemporary: instanceId !== undefined, timeoutMs })
+    await this.#member.leave(timeoutMs)
     if (this.#failure !== failedBefore) throw this.#failure?.reason
   }
 
@@ -244,6 +252,22 @@ export class ConsumerSession<K, V> {
   #doubt(isDoubtful: boolean): void {
     this.#isDoubtful = isDoubtful
     this.wake()
+  }
+
+  #ticked(): void {
+    if (this.#overdue() !== undefined) this.#member.hurry()
+    else this.#member.goOn()
+  }
+
+  /** What is to be said of a worker that is not done in time. */
+  #overdue(): SpoolError | undefined {
+    const oldest = this.#worker?.oldest()
+    if (oldest === undefined || !this.patience.isOver(oldest.since)) return undefined
+    const { held, offset } = oldest
+    return new SpoolError(
+      'UNKNOWN_MEMBER_ID',
+      `offset ${offset} of partition ${held.partition} of ${held.topic} has been in hand for longer than maxPollIntervalMs (${this.patience.limitMs} ms), so the consumer left its group; it may be done twice`,
+    )
   }
 
   /** What is refused because a partition was taken away, its heartbeat tells in a moment. */

@@ -10,7 +10,8 @@ import type { ReadRecord } from '../reader/read-record.ts'
 import type { ConsumerSession } from './consumer-session.ts'
 import type { HeldPartition } from './held-partition.ts'
 import type { OffsetTracker } from './offset-tracker.ts'
-import type { Worker } from './worker.ts'
+import type { Patience } from './patience.ts'
+import type { InHand, Worker } from './worker.ts'
 
 /** The batch whose records are given, one after another. */
 interface OpenBatch<K, V> {
@@ -23,14 +24,17 @@ interface OpenBatch<K, V> {
 
 export class GroupRecordTaker<K, V> implements Taker<ReadRecord<K, V>>, Worker<K, V> {
   readonly #session: ConsumerSession<K, V>
+  readonly #patience: Patience
   #open: OpenBatch<K, V> | undefined
   /** The record given last is being worked on. */
   #isInHand = false
+  #givenAt = 0
   /** Nothing more of the batch is to be given. */
   #isDropped = false
 
   constructor(session: ConsumerSession<K, V>) {
     this.#session = session
+    this.#patience = session.patience
   }
 
   take(): ReadRecord<K, V> | undefined {
@@ -42,6 +46,7 @@ export class GroupRecordTaker<K, V> implements Taker<ReadRecord<K, V>>, Worker<K
         const record = this.#open.records.nextRecord()
         if (record !== undefined) {
           this.#isInHand = true
+          this.#givenAt = this.#patience.tick
           return record
         }
         this.#open.tracker.moveTo(this.#open.batch.nextOffset)
@@ -63,6 +68,12 @@ export class GroupRecordTaker<K, V> implements Taker<ReadRecord<K, V>>, Worker<K
     tracker.moveTo(records.nextOffset)
     this.#forget()
     held.tellIdle()
+  }
+
+  oldest(): InHand | undefined {
+    if (!this.#isInHand) return undefined
+    const { held, records } = this.#open!
+    return { held, offset: records.nextOffset - 1, since: this.#givenAt }
   }
 
   ready(): Promise<boolean> {
@@ -95,7 +106,7 @@ export class GroupRecordTaker<K, V> implements Taker<ReadRecord<K, V>>, Worker<K
 
 export class GroupBatchTaker<K, V> implements Taker<ReadBatch<K, V>>, Worker<K, V> {
   readonly #session: ConsumerSession<K, V>
-  #inHand: Omit<OpenBatch<K, V>, 'records'> | undefined
+  #inHand: (Omit<OpenBatch<K, V>, 'records'> & { readonly since: number }) | undefined
 
   constructor(session: ConsumerSession<K, V>) {
     this.#session = session
@@ -108,7 +119,7 @@ export class GroupBatchTaker<K, V> implements Taker<ReadBatch<K, V>>, Worker<K, 
     const { held, batch } = given
     const { tracker } = held
     tracker.moveTo(batch.nextOffset, batch.fromOffset)
-    this.#inHand = { held, tracker, batch }
+    this.#inHand = { held, tracker, batch, since: this.#session.patience.tick }
     return batch
   }
 
@@ -119,6 +130,12 @@ export class GroupBatchTaker<K, V> implements Taker<ReadBatch<K, V>>, Worker<K, 
     this.#inHand = undefined
     tracker.moveTo(batch.nextOffset)
     held.tellIdle()
+  }
+
+  oldest(): InHand | undefined {
+    if (this.#inHand === undefined) return undefined
+    const { held, batch, since } = this.#inHand
+    return { held, offset: batch.fromOffset, since }
   }
 
   ready(): Promise<boolean> {

@@ -67,7 +67,8 @@ export class Consumer<K = string | Uint8Array, V = unknown>
    * next one; one that the loop was left with (`break`, an error in its body) is read again. The first
    * record asked for joins the group; the end of the loop, whatever it is, commits and leaves.
    *
-   * Waits out a broker that is away, and joins again by itself when it was fenced. Rejects with `SpoolError`
+   * Waits out a broker that is away, and joins again by itself when it was fenced. A loop that has a record
+   * in hand for longer than `maxPollIntervalMs` is out of its group until it asks for the next. Rejects with `SpoolError`
    * when the group refuses it, with CORRUPT_MESSAGE for a batch that can not be read, with what a hook
    * threw, or with the signal's reason.
    */
@@ -228,7 +229,7 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     const runner = new Runner({
       ...this.#settings,
       session,
-      attempts: new Attempts<K, V, T>({ handler, retry, office }),
+      attempts: new Attempts<K, V, T>({ handler, retry, office, patience: session.patience }),
       isOfBatches,
       concurrency,
     })

@@ -4,7 +4,8 @@
  *
  *     join ──► heartbeat ──► … ──► leave
  *      ▲          │
- *      └─ fenced ─┘
+ *      ├─ fenced ─┤
+ *      └─ rests ◄─┘ its work stands still: it leaves, until that goes on
  *
  * A broker that does not answer is asked again for ever. Once it was silent for a session's length this
  * member may be one no more, and others may have its partitions: `sure(false)` says so, until it is heard.
@@ -27,6 +28,10 @@ export interface MemberEvents {
   assigned(assignment: readonly AssignedPartition[]): void
   /** Nothing it worked on is its any more; it joins again by itself. */
   fenced(error: SpoolError): void
+  /** Tells the broker what is done, where it does so by itself. */
+  commit(): Promise<void>
+  /** Why it must leave, because its work stands still; `undefined`: it does not. */
+  overdue(): SpoolError | undefined
   sure(isSure: boolean): void
   /** It can not be a member any more. */
   failed(error: unknown): void
@@ -66,6 +71,8 @@ export class GroupMember {
   /** Ends the wait before the next heartbeat. */
   #hurry: (() => void) | undefined
   #isHurried = false
+  /** It left, until its work goes on. */
+  #isResting = false
 
   constructor(options: MemberOptions) {
     this.#options = options
@@ -94,26 +101,37 @@ export class GroupMember {
     this.#hurry?.()
   }
 
+  /** Its work may go on: where it left because of that, it looks again. */
+  goOn(): void {
+    if (this.#isResting) this.hurry()
+  }
+
   /** Leaves, as far as that can be said in time. Never rejects: who can not say it falls silent. */
-  async leave({ isTemporary, timeoutMs }: { isTemporary: boolean; timeoutMs: number }) {
+  async leave(timeoutMs: number): Promise<void> {
     this.stop()
-    const { requests, requestTimeoutMs, backoff } = this.#options
     const endsAtMs = performance.now() + timeoutMs
     // A join that overtook what says that it left would be a member that nobody is.
     const giveUp = setTimeout(() => this.#leaving.abort(), timeoutMs / 2)
     await this.#joining
     clearTimeout(giveUp)
-    if (!this.#mayBeKnown) return
-    for (let failures = 1; ; failures++) {
+    await this.#sayThatItLeft(endsAtMs)
+  }
+
+  async #sayThatItLeft(endsAtMs: number, signal?: AbortSignal): Promise<void> {
+    const { requests, requestTimeoutMs, backoff, subscription } = this.#options
+    // Who has a name comes back: what it reads waits for it.
+    const isTemporary = subscription.instanceId !== undefined
+    for (let failures = 1; this.#mayBeKnown && !signal?.aborted; failures++) {
       const leftMs = Math.max(1, endsAtMs - performance.now())
       try {
-        const options = { timeoutMs: Math.min(requestTimeoutMs, leftMs) }
-        return await requests.leave(this.memberId, isTemporary, options)
+        const options = { timeoutMs: Math.min(requestTimeoutMs, leftMs), signal }
+        await requests.leave(this.memberId, isTemporary, options)
+        this.#mayBeKnown = false
       } catch (error) {
         if (!(error instanceof SpoolError) || !isWorthRetrying(error)) return
         const delayMs = retryDelayMs(failures, backoff, Math.random(), error)
         if (performance.now() + delayMs >= endsAtMs) return
-        await pause(delayMs)
+        await pause(delayMs, signal).catch(() => {})
       }
     }
   }
@@ -147,7 +165,8 @@ export class GroupMember {
       try {
         if (this.#isJoined) {
           if (failures === 0) await this.#untilNextHeartbeat()
-          await this.#beat()
+          if (this.#options.events.overdue() === undefined) await this.#beat()
+          else await this.#rest()
         } else {
           // Where to begin was said when it joined first: what came since then is not to be skipped.
           const { from: _, ...again } = this.#options.subscription
@@ -167,6 +186,25 @@ export class GroupMember {
         await this.#pauseAfter(error, ++failures)
       }
     }
+  }
+
+  /** Heartbeats would only keep others from its partitions. */
+  async #rest(): Promise<void> {
+    const { events } = this.#options
+    const { signal } = this.#stopping
+    await events.commit()
+    const error = events.overdue()
+    if (error === undefined || signal.aborted) return
+    this.#isJoined = false
+    this.#isResting = true
+    clearTimeout(this.#sureTimer)
+    events.fenced(error)
+    await this.#sayThatItLeft(performance.now() + this.#sessionTimeoutMs, signal)
+    while (events.overdue() !== undefined && !signal.aborted) {
+      this.#isHurried = false
+      await this.#untilHurried()
+    }
+    this.#isResting = false
   }
 
   /** The instance before may not have left: its place is free when its session ends. */
@@ -229,15 +267,19 @@ export class GroupMember {
 
   async #untilNextHeartbeat(): Promise<void> {
     if (this.#isHurried) return
+    const timer = setTimeout(() => this.#hurry?.(), this.#heartbeatIntervalMs)
+    await this.#untilHurried()
+    clearTimeout(timer)
+  }
+
+  async #untilHurried(): Promise<void> {
+    const { signal } = this.#stopping
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, this.#heartbeatIntervalMs)
-      this.#hurry = () => {
-        clearTimeout(timer)
-        resolve()
-      }
-      this.#stopping.signal.addEventListener('abort', this.#hurry, { once: true })
+      this.#hurry = resolve
+      signal.addEventListener('abort', this.#hurry, { once: true })
+      if (signal.aborted) resolve()
     })
-    this.#stopping.signal.removeEventListener('abort', this.#hurry!)
+    signal.removeEventListener('abort', this.#hurry!)
     this.#hurry = undefined
   }
 

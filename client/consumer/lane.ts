@@ -31,6 +31,8 @@ export class Lane<K, V> {
   #inHand: Piece<K, V> | undefined
   /** Nothing more is fetched for it until less waits here. */
   isHeldBack = false
+  /** While a handler is called: since which tick (`patience.ts`). */
+  calledAt: number | undefined
   /** It has its turn, or waits for it. */
   isScheduled = false
   /** Nothing more of it is wanted: another attempt would be in vain. */
@@ -64,6 +66,11 @@ export class Lane<K, V> {
    */
   take(): Piece<K, V> | undefined {
     this.#inHand = this.#isOfBatches ? this.#takeBatch() : this.#takeRecord()
+    return this.#inHand
+  }
+
+  /** What a handler is being called for. */
+  get inHand(): Piece<K, V> | undefined {
     return this.#inHand
   }
 

@@ -4,7 +4,10 @@ import { SpoolError } from '../api/errors.ts'
 
 /** What a handler gets besides the record or batch. */
 export interface RunContext {
-  /** Aborted when the partition is somebody else's, or the consumer was closed and its time is up. */
+  /**
+   * Aborted when the partition is somebody else's, when a handler has taken longer than `maxPollIntervalMs`,
+   * or when the consumer was closed and its time is up. What it does then does not count any more.
+   */
   readonly signal: AbortSignal
   /** From 1 on. */
   readonly attempt: number

@@ -12,7 +12,7 @@ import type { Attempts } from './attempts.ts'
 import type { ConsumerSession, GivenBatch } from './consumer-session.ts'
 import { type HeldPartition, idOf } from './held-partition.ts'
 import { Lane } from './lane.ts'
-import type { DropReason, Worker } from './worker.ts'
+import type { DropReason, InHand, Worker } from './worker.ts'
 
 export interface RunnerOptions<K, V, T> {
   readonly session: ConsumerSession<K, V>
@@ -63,6 +63,21 @@ export class Runner<K, V, T> implements Worker<K, V> {
 
   settle(): void {}
 
+  /** A handler that hangs is in the way of its partition, where that is held. */
+  oldest(): InHand | undefined {
+    const { held } = this.#options.session
+    let oldest: InHand | undefined
+    for (const lane of this.#busy.values()) {
+      const { calledAt: since, inHand } = lane
+      if (since === undefined || inHand === undefined || !held.has(lane.held)) continue
+      if (oldest === undefined || since < oldest.since) {
+        const { record, batch } = inHand
+        oldest = { held: lane.held, offset: record?.offset ?? batch!.fromOffset, since }
+      }
+    }
+    return oldest
+  }
+
   drop(held: HeldPartition<K, V>, reason: DropReason): void {
     const id = idOf(held)
     const lanes = [this.#lanes.get(id), this.#busy.get(id)]
@@ -71,6 +86,11 @@ export class Runner<K, V, T> implements Worker<K, V> {
       lane.drop()
       if (reason === 'gone') lane.gone.abort()
       if (reason !== 'paused') lane.leaving.abort()
+    }
+    // Where the partition comes back while a handler still hangs, that is another wait.
+    const { calledAt } = lanes[1] ?? {}
+    if (reason === 'gone' && calledAt !== undefined) {
+      lanes[1]!.calledAt = this.#options.session.patience.tick
     }
     // The next lane of the partition waits until what is in hand of this one is done.
     if (reason !== 'paused' && lanes[0]?.held === held) this.#lanes.delete(id)
@@ -147,6 +167,7 @@ export class Runner<K, V, T> implements Worker<K, V> {
       isDone = await attempts.work(piece, lane)
     } finally {
       this.#busy.delete(id)
+      lane.calledAt = undefined
       lane.finish(isDone)
       const next = this.#lanes.get(id)
       if (next !== undefined) this.#schedule(next)

@@ -8,7 +8,17 @@ import type { HeldPartition } from './held-partition.ts'
  */
 export type DropReason = 'paused' | 'sought' | 'leaving' | 'gone'
 
+/** What was given out, and is not done. */
+export interface InHand {
+  readonly held: HeldPartition
+  readonly offset: number
+  /** The tick at which it was (`patience.ts`). */
+  readonly since: number
+}
+
 export interface Worker<K, V> {
+  /** What has been in hand for longest, where that is in the way of something. */
+  oldest(): InHand | undefined
   /** Writes down in the trackers how far it is. */
   settle(): void
   /** Nothing more of the partition is wanted than what is in hand. */

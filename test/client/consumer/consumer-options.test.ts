@@ -18,6 +18,8 @@ test.each([
   [{ ...right, assignor: 'sticky' }, 'assignor'],
   [{ ...right, sessionTimeoutMs: 0 }, 'sessionTimeoutMs'],
   [{ ...right, rebalanceTimeoutMs: 1.5 }, 'rebalanceTimeoutMs'],
+  [{ ...right, maxPollIntervalMs: 0 }, 'maxPollIntervalMs'],
+  [{ ...right, maxPollIntervalMs: Number.POSITIVE_INFINITY }, 'maxPollIntervalMs'],
   [{ ...right, autoCommit: 'yes' }, 'autoCommit'],
   [{ ...right, autoCommitIntervalMs: 0 }, 'autoCommitIntervalMs'],
   [{ ...right, outOfRange: 'never' }, 'outOfRange'],
