@@ -81,16 +81,16 @@ export const scenario: Scenario = {
   sentence: `${READERS} readers of groups as event streams, each committing every 5 s; one stalls, and is cut after max.poll.interval.ms (5 s here)`,
   trials: [
     trial({
-      name: 'one group, a partition each',
+      name: 'one group, a partition each, 2,000/s',
       isOneGroup: true,
       recordsPerSecond: 2_000,
       recordsPerRequest: 20,
     }),
     trial({
-      name: 'a group each, 10 partitions',
+      name: 'a group each, 10 partitions, 50/s',
       isOneGroup: false,
       partitions: 10,
-      recordsPerSecond: 100,
+      recordsPerSecond: 50,
       recordsPerRequest: 10,
     }),
   ],

@@ -47,8 +47,9 @@ export interface GroupMachine {
   loaded(moment: GroupMoment): void
 
   /**
-   * Members whose heartbeat would bring them something new. After a step with `movesPartitions`, whoever
-   * waits on behalf of a member (a stream, a long poll) heartbeats for it.
+   * Members whose heartbeat would give them partitions or ask for some back; who would only learn of an epoch
+   * can wait for it. After a step with `movesPartitions`, whoever waits on behalf of a member (a stream, a long
+   * poll) heartbeats for it.
    */
   membersToWake(): readonly string[]
   /** What a member has, without a heartbeat; `undefined` when there is no such member. */

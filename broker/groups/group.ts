@@ -25,7 +25,7 @@ import { commitOffsets, commitTokens } from './offset-commits.ts'
 import { deleteGroup, deleteTopic, expireOffsets } from './offset-expiry.ts'
 import { fetchOffsets } from './offset-reads.ts'
 import { reset } from './offsets-reset.ts'
-import { reconcile } from './reconciliation.ts'
+import { isSamePartitions, reconcile } from './reconciliation.ts'
 import type { GroupRecord } from './records/group-record.ts'
 import { rebalanceIfStale } from './target-assignment.ts'
 
@@ -145,7 +145,12 @@ export class Group implements GroupMachine {
       const current = this.#state.current(memberId)
       // Its heartbeat will tell it to join again.
       if (current.state === 'unknown') return true
-      return reconcile(this.#state, memberId, null) !== current
+      const next = reconcile(this.#state, memberId, null)
+      // A new epoch alone can wait: in a group of a thousand every join would wake the other 999.
+      return (
+        !isSamePartitions(next.assigned, current.assigned) ||
+        !isSamePartitions(next.revoking, current.revoking)
+      )
     }
     return [...this.#state.members.keys()].filter(isNews).sort()
   }

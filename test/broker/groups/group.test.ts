@@ -108,6 +108,13 @@ describe('deciding and accepting', () => {
     expect(rig.group.describe(rig.topics).state).toBe('stable')
   })
 
+  test('nobody is woken to hear of an epoch alone', () => {
+    const rig = rigWith(1, 'a')
+    rig.do(join('b'))
+    expect(rig.group.membersToWake()).toEqual([])
+    expect(rig.do(beat('a', 1, [0], rig)).reply).toMatchObject({ memberEpoch: 2, isChanged: false })
+  })
+
   test('a group is gone before its first record and after its last', () => {
     const rig = rigWith(1)
     expect(rig.group.isGone).toBe(true)
