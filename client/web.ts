@@ -66,6 +66,7 @@ export type {
 } from './consumer/consumer-hooks.ts'
 export type { ConsumerOptions } from './consumer/consumer-options.ts'
 export type { ConsumerOffset, ToCommit } from './consumer/offsets-given.ts'
+export { RecordFailure } from './consumer/record-failure.ts'
 export type {
   DeadLetter,
   DeadLetters,

@@ -1,12 +1,18 @@
 /**
  * A handler and what happens when it throws: another attempt after a while, and another, then the dead
  * letters, or the end of everything. One piece at a time; whose turn it is, is for `runner.ts`.
+ *
+ *     batch 10…19, its handler throws RecordFailure(13)   10…12 done · 13…19 attempted again, or
+ *                                                         13 among the dead letters and 14…19 given anew
  */
 
+import { ReadBatch } from '../reader/read-batch.ts'
+import type { ReadRecord } from '../reader/read-record.ts'
 import { pause, retryDelayMs } from '../retry.ts'
 import type { DeadLetterOffice } from './dead-letters.ts'
 import type { Lane, Piece } from './lane.ts'
 import type { Patience } from './patience.ts'
+import { RecordFailure } from './record-failure.ts'
 import type { Handler, RetrySettings } from './run-options.ts'
 
 export interface AttemptOptions<T> {
@@ -14,6 +20,22 @@ export interface AttemptOptions<T> {
   readonly retry: RetrySettings
   readonly office: DeadLetterOffice | undefined
   readonly patience: Patience
+}
+
+interface Call<K, V> {
+  /** A record, or a batch without those of its records that are done. */
+  readonly given: ReadRecord<K, V> | ReadBatch<K, V>
+  readonly attempt: number
+  /** The record of a batch that failed before. */
+  readonly failedAt?: number | undefined
+}
+
+interface Failure<K, V> extends Call<K, V> {
+  readonly thrown: unknown
+  /** Without the frame that says which record it was. */
+  readonly error: unknown
+  /** Of a batch: the one that failed. Those before it are done. */
+  readonly named: ReadRecord<K, V> | undefined
 }
 
 /** Not done, and nobody's fault: its partition is to go, and who has it next begins with it. */
@@ -44,24 +66,61 @@ export class Attempts<K, V, T> {
   }
 
   async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>): Promise<void> {
-    const { handler, retry, office, patience } = this.#options
-    const { signal } = lane.gone
-    const given = (piece.record ?? piece.batch) as T
-    for (let attempt = 1; ; attempt++) {
-      try {
-        lane.calledAt = patience.tick
-        await handler(given, { signal, attempt })
-        return
-      } catch (error) {
-        lane.calledAt = undefined
-        if (signal.aborted) throw GIVEN_UP
-        if (attempt >= retry.attempts || !retry.isWorthIt(error)) {
-          if (office === undefined) throw error
-          return this.#bury(piece, { error, attempts: attempt }, office, signal)
-        }
-        await this.#waitBefore(attempt, lane)
-      }
+    let next: Call<K, V> | undefined = { given: piece.record ?? piece.batch!, attempt: 1 }
+    while (next !== undefined) {
+      const failure: Failure<K, V> | undefined = await this.#call(next, piece, lane)
+      next = failure && (await this.#after(failure, piece, lane))
     }
+  }
+
+  /** What went wrong; `undefined`: all of it is done. */
+  async #call(
+    { given, attempt, failedAt }: Call<K, V>,
+    { batch }: Piece<K, V>,
+    lane: Lane<K, V>,
+  ): Promise<Failure<K, V> | undefined> {
+    const { handler, patience } = this.#options
+    const { signal } = lane.gone
+    try {
+      lane.calledAt = patience.tick
+      await handler(given as T, { signal, attempt })
+      return undefined
+    } catch (thrown) {
+      if (signal.aborted) throw GIVEN_UP
+      const isNamed = thrown instanceof RecordFailure
+      const named = isNamed && batch !== undefined ? recordIn(given, thrown) : undefined
+      // One that had not failed before was called for the first time.
+      const isOther = named !== undefined && named.offset !== failedAt && attempt > 1
+      const error = isNamed ? thrown.cause : thrown
+      return { thrown, error, given, named, attempt: isOther ? 1 : attempt }
+    } finally {
+      lane.calledAt = undefined
+    }
+  }
+
+  /** Waits until it may be attempted again, or puts it among the dead letters; what is to be done then. */
+  async #after(
+    failure: Failure<K, V>,
+    piece: Piece<K, V>,
+    lane: Lane<K, V>,
+  ): Promise<Call<K, V> | undefined> {
+    const { retry, office } = this.#options
+    const { thrown, error, named, attempt } = failure
+    const from = named?.offset
+    if (from !== undefined) piece.tracker.moveTo(piece.nextOffset, from)
+    const given = from === undefined ? failure.given : piece.batch!.startingAt(from)!
+    if (attempt < retry.attempts && retry.isWorthIt(error)) {
+      await this.#waitBefore(attempt, lane)
+      return { given, attempt: attempt + 1, failedAt: from }
+    }
+    if (office === undefined) throw thrown
+    await this.#bury(named ?? failure.given, { error, attempts: attempt }, office, lane.gone.signal)
+    if (from === undefined) return undefined
+    piece.tracker.moveTo(piece.nextOffset, from + 1)
+    const rest = piece.batch!.startingAt(from + 1)
+    // Who has the partition next begins with it.
+    if (rest !== undefined && lane.leaving.signal.aborted) throw GIVEN_UP
+    return rest && { given: rest, attempt: 1 }
   }
 
   async #waitBefore(attempt: number, lane: Lane<K, V>): Promise<void> {
@@ -75,11 +134,22 @@ export class Attempts<K, V, T> {
   }
 
   async #bury(
-    { record, batch }: Piece<K, V>,
+    given: ReadRecord<K, V> | ReadBatch<K, V>,
     failure: { readonly error: unknown; readonly attempts: number },
     office: DeadLetterOffice,
     signal: AbortSignal,
   ): Promise<void> {
-    for (const each of batch ?? [record!]) await office.send({ record: each, ...failure }, signal)
+    const records = given instanceof ReadBatch ? given : [given]
+    for (const record of records) await office.send({ record, ...failure }, signal)
   }
+}
+
+/** The record that a handler of batches says has failed, where it was given that one. */
+function recordIn<K, V>(
+  given: ReadRecord<K, V> | ReadBatch<K, V>,
+  { record }: RecordFailure,
+): ReadRecord<K, V> | undefined {
+  if (!(given instanceof ReadBatch) || record.lease !== given.lease) return undefined
+  const isWithin = record.offset >= given.fromOffset && record.offset < given.nextOffset
+  return isWithin ? (record as ReadRecord<K, V>) : undefined
 }

@@ -94,7 +94,11 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     return this.#run(false, first, second)
   }
 
-  /** As `run`, with whole batches: each is done, attempted again, or among the dead letters, as a whole. */
+  /**
+   * As `run`, with whole batches: each is done, attempted again, or among the dead letters, as a whole; but
+   * where the handler throws a `RecordFailure`, that is about the record it names: those before it are done,
+   * and those after it come again.
+   */
   runBatches(handler: Handler<ReadBatch<K, V>>): Promise<void>
   runBatches(options: RunOptions, handler: Handler<ReadBatch<K, V>>): Promise<void>
   runBatches(first: RunOptions | Handler<ReadBatch<K, V>>, second?: Handler<ReadBatch<K, V>>) {

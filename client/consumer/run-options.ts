@@ -9,7 +9,7 @@ export interface RunContext {
    * or when the consumer was closed and its time is up. What it does then does not count any more.
    */
   readonly signal: AbortSignal
-  /** From 1 on. */
+  /** From 1 on; of a batch whose handler named a record that failed, that record's. */
   readonly attempt: number
 }
 

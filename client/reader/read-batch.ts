@@ -78,6 +78,13 @@ export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable
     return this.#batch.bytes
   }
 
+  /** @internal The same from a later record on; `undefined` where no record is left. */
+  startingAt(offset: number): ReadBatch<K, V> | undefined {
+    const bounds = { ...this.#bounds, from: Math.max(offset, this.#bounds.from) }
+    const rest = new ReadBatch(this.#batch, bounds, this.#context)
+    return rest[Symbol.iterator]().nextRecord() === undefined ? undefined : rest
+  }
+
   /**
    * The records, in order. Checked and decompressed each time it is asked for.
    *
