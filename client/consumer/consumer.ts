@@ -216,7 +216,7 @@ export class Consumer<K = string | Uint8Array, V = unknown>
   ): Promise<void> {
     const [options, handler] = typeof first === 'function' ? [{}, first] : [first, second]
     if (typeof handler !== 'function') throw refused('INVALID_CONFIG', 'run is given no handler')
-    const { concurrency, retry, deadLetter } = runSettings(options)
+    const { concurrency, retry, deadLetter } = runSettings(options, this.#settings.topics)
     const { signal } = this.#settings
     signal?.throwIfAborted()
     const ending = new AbortController()

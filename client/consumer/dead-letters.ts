@@ -20,7 +20,7 @@ import type { RecordToSend } from '../producer/producer-record.ts'
 import type { ReadHeader, ReadRecord } from '../reader/read-record.ts'
 import { isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
 import { bytes } from '../serdes/plain.ts'
-import type { DeadLetterSettings } from './run-options.ts'
+import { circle, type DeadLetterSettings } from './run-options.ts'
 
 export interface Failed {
   readonly record: ReadRecord<unknown, unknown>
@@ -55,6 +55,8 @@ export class DeadLetterOffice {
   async send(failed: Failed, signal: AbortSignal): Promise<void> {
     const { record, error } = failed
     const topic = this.#settings.topicFor(record.topic)
+    // Of a pattern, what it matches is not known before.
+    if (topic === record.topic) throw circle([topic, topic])
     const letter = {
       topic,
       key: record.keyBytes,

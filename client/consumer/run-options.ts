@@ -27,7 +27,10 @@ export interface RunRetry {
 }
 
 export interface DeadLetters {
-  /** Where records go that failed: a name, or one for each topic; `<topic>.dlq` when absent. */
+  /**
+   * Where records go that failed: a name, or one for each topic; `<topic>.dlq` when absent. A topic that this
+   * consumer reads as well may not send its own there, straight or by way of others: that would never end.
+   */
   readonly topic?: string | ((topic: string) => string)
   /** True, the default: the topic is created, with the broker's defaults, where it is not there. */
   readonly create?: boolean
@@ -85,13 +88,19 @@ const NAMES = new Set(['concurrency', 'retry', 'deadLetter'])
 const RETRY_NAMES = new Set(['attempts', 'backoffMs', 'backoffMsMax', 'isWorthIt'])
 const LETTER_NAMES = new Set(['topic', 'create', 'onDeadLetter'])
 
-/** @throws SpoolError INVALID_CONFIG naming the option, its value and what is allowed. */
-export function runSettings(options: RunOptions): RunSettings {
+/**
+ * `topics` are those the consumer reads, as far as it names them.
+ *
+ * @throws SpoolError INVALID_CONFIG naming the option, its value and what is allowed.
+ */
+export function runSettings(options: RunOptions, topics: readonly string[] = []): RunSettings {
   checkNames(options, NAMES, 'run')
+  const deadLetter = deadLetterSettings(options.deadLetter)
+  if (deadLetter !== undefined) checkNoCircle(topics, deadLetter.topicFor)
   return {
     concurrency: integerWithin('concurrency', options.concurrency ?? 1, 1, CONCURRENCY_MAX),
     retry: retrySettings(options.retry),
-    deadLetter: deadLetterSettings(options.deadLetter),
+    deadLetter,
   }
 }
 
@@ -128,9 +137,34 @@ function deadLetterSettings(given: boolean | DeadLetters | undefined) {
 
 function topicNaming(topic: DeadLetters['topic']): (topic: string) => string {
   if (topic === undefined) return (name) => `${name}.dlq`
-  if (typeof topic === 'function') return topic
   if (typeof topic === 'string' && topic !== '') return () => topic
-  throw invalid(`deadLetter.topic is ${shown(topic)}, not the name of a topic or a function`)
+  if (typeof topic !== 'function') {
+    throw invalid(`deadLetter.topic is ${shown(topic)}, not the name of a topic or a function`)
+  }
+  return (name) => {
+    const given: unknown = topic(name)
+    if (typeof given === 'string' && given !== '') return given
+    throw invalid(`deadLetter.topic gives ${shown(given)} for ${name}, not the name of a topic`)
+  }
+}
+
+/** A record that fails in every topic of a circle would be written again and again, for ever. */
+function checkNoCircle(topics: readonly string[], topicFor: (topic: string) => string): void {
+  for (const topic of topics) {
+    const way = [topic]
+    while (topics.includes(way.at(-1)!)) {
+      const next = topicFor(way.at(-1)!)
+      if (way.includes(next)) throw circle([...way, next])
+      way.push(next)
+    }
+  }
+}
+
+/** What is to be said of dead letters that would come back. */
+export function circle(way: readonly string[]): SpoolError {
+  return invalid(
+    `deadLetter.topic sends what fails round in a circle, ${way.join(' → ')}: name a topic that this consumer does not read`,
+  )
 }
 
 function checkNames(options: object, names: ReadonlySet<string>, of: string): void {

@@ -264,6 +264,30 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
     expect((await committedOf(client, group))[0] ?? 0).toBe(0)
   })
 
+  test('dead letters that would come back to where they are from end the run, with nothing written', async () => {
+    const name = `circle-${door}`
+    await client.admin.createTopic({ name, partitions: 1 })
+    await write(writer, name, 1)
+    const never = () => {
+      throw new Error('never')
+    }
+    const deadLetter = { topic: name }
+    const named = client.consumer({ group: newGroup(), topics: ['other', name] })
+    const refusal = await failure(named.run({ deadLetter }, never))
+    expect(refusal).toMatchObject({ code: 'INVALID_CONFIG' })
+    expect((refusal as SpoolError).message).toContain(`other → ${name} → ${name}`)
+    const round = { topic: (topic: string) => (topic === 'other' ? name : 'other') }
+    expect(await failure(named.run({ deadLetter: round }, never))).toMatchObject({
+      code: 'INVALID_CONFIG',
+    })
+    // Which topics a pattern matches comes out when one of them fails.
+    const matching = client.consumer({ group: newGroup(), topicPattern: `circle-${door}` })
+    expect(await failure(matching.run({ deadLetter }, never))).toMatchObject({
+      code: 'INVALID_CONFIG',
+    })
+    expect((await client.admin.offsets(name, { at: 'latest' })).partitions[0]!.offset).toBe(1)
+  })
+
   test('batches are done as a whole, attempted again as a whole, and dead as a whole', async () => {
     const topic = await newTopic(writer, 2)
     await write(writer, topic, 200, { partitions: 2 })
