@@ -187,8 +187,12 @@ class Trial {
     }
     await Promise.all(late.map((commit) => this.#tryLate(commit)))
     const untilMs = performance.now() + PATIENCE_MS
-    while (this.#seats.some(({ era }) => era < this.#rewinds.length)) {
-      if (performance.now() > untilMs) throw new Error('a worker was never told of a rewind')
+    const isUntold = () => this.#seats.some(({ era }) => era < this.#rewinds.length)
+    while (isUntold()) {
+      // Whoever commits what is read again has been told.
+      const committed = (await this.#committed()).reduce((sum, offset) => sum + offset, 0)
+      const isRead = committed >= this.#options.records || performance.now() > untilMs
+      if (isRead && isUntold()) throw new Error('a worker was never told of a rewind')
       await sleep(LOOK_MS)
     }
     const recordsAgain = document.recordsAgain as number
