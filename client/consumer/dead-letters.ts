@@ -1,40 +1,37 @@
 /**
- * Records that nobody could work on, written to another topic: key, value and headers as they were, and in
- * headers of their own where they came from and why. Acknowledged before anything else happens. Owns the
- * producer; which records go there is for `attempts.ts`.
- *
- *     spool-dlq-reason      failed (the handler threw), or unreadable (a serde could not read it)
- *     spool-dlq-topic, spool-dlq-partition, spool-dlq-offset, spool-dlq-timestamp    where it is still
- *     spool-dlq-group, spool-dlq-attempts
- *     spool-dlq-error, spool-dlq-error-code    what was thrown
- *
- * One that was there before has each name more than once: the last is of the last time.
+ * Records that nobody could work on, written to another topic, acknowledged before anything else happens.
+ * Owns the producer, and the topic where it has to be created. What is written is for `dead-letter.ts`; which
+ * records go there, for `attempts.ts`.
  */
 
-import { Admin } from '../admin/admin.ts'
-import { SpoolError } from '../api/errors.ts'
+import { Admin, type TopicDescription } from '../admin/admin.ts'
+import { type ErrorCode, SpoolError } from '../api/errors.ts'
 import type { ClientContext } from '../client-context.ts'
 import type { Sent } from '../producer/delivery.ts'
 import { Producer } from '../producer/producer.ts'
-import type { RecordToSend } from '../producer/producer-record.ts'
-import type { ReadHeader, ReadRecord } from '../reader/read-record.ts'
 import { isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
 import { bytes } from '../serdes/plain.ts'
+import { type Failed, type Letter, lettersOf } from './dead-letter.ts'
 import { circle, type DeadLetterSettings } from './run-options.ts'
 
-export interface Failed {
-  readonly record: ReadRecord<unknown, unknown>
-  readonly error: unknown
-  readonly attempts: number
-}
+const KIB = 1024
+/** What the headers of its own add to a record, with room for several times through. */
+const HEADROOM_BYTES = 64 * KIB
+/** No topic takes more. */
+const MESSAGE_BYTES_MAX = 64 * KIB * KIB
 
-type Letter = RecordToSend<Uint8Array, Uint8Array> & { readonly topic: string }
-
-/** Of an error's text: a header is no place for a whole dump. */
-const ERROR_CHARACTERS_MAX = 1_024
+/** The topic has no room for it: less of it may fit. */
+const NO_ROOM: ReadonlySet<ErrorCode> = new Set([
+  'MESSAGE_TOO_LARGE',
+  'RECORD_LIST_TOO_LARGE',
+  'REQUEST_TOO_LARGE',
+  // Too many headers: the record had as many as there may be.
+  'INVALID_RECORD',
+])
 
 export class DeadLetterOffice {
   readonly #context: ClientContext
+  readonly #admin: Admin
   readonly #group: string
   readonly #settings: DeadLetterSettings
   readonly #producer: Producer<Uint8Array, Uint8Array>
@@ -42,13 +39,15 @@ export class DeadLetterOffice {
 
   constructor(context: ClientContext, group: string, settings: DeadLetterSettings) {
     this.#context = context
+    this.#admin = new Admin(context)
     this.#group = group
     this.#settings = settings
     this.#producer = new Producer<Uint8Array, Uint8Array>(context, { key: bytes, value: bytes })
   }
 
   /**
-   * Resolves once the record is as safe as a record is; waits out a broker that is away.
+   * Resolves once the record is as safe as a record is; waits out a broker that is away. A record that is
+   * too large for the topic goes without its value, and at worst without anything but where it is.
    *
    * @throws SpoolError what can not be put right by waiting, or the signal's reason.
    */
@@ -57,13 +56,7 @@ export class DeadLetterOffice {
     const topic = this.#settings.topicFor(record.topic)
     // Of a pattern, what it matches is not known before.
     if (topic === record.topic) throw circle([topic, topic])
-    const letter = {
-      topic,
-      key: record.keyBytes,
-      value: record.valueBytes,
-      headers: [...record.headers, ...headersOf(failed, this.#group)],
-    }
-    const to = await this.#sendOut(letter, signal)
+    const to = await this.#sendWhatFits(failed, topic, signal)
     const { partition, offset } = record
     await this.#settings.onDeadLetter?.({ topic: record.topic, partition, offset, error, to })
   }
@@ -72,10 +65,27 @@ export class DeadLetterOffice {
     return this.#producer.close()
   }
 
-  async #sendOut(letter: Letter, signal: AbortSignal): Promise<Sent> {
+  async #sendWhatFits(failed: Failed, topic: string, signal: AbortSignal): Promise<Sent> {
+    const letters = lettersOf(failed, this.#group)
+    for (const [index, letter] of letters.entries()) {
+      try {
+        return await this.#sendOut({ ...letter(), topic }, failed.record.topic, signal)
+      } catch (refusal) {
+        const isTooLarge = refusal instanceof SpoolError && NO_ROOM.has(refusal.code)
+        if (!isTooLarge || index === letters.length - 1) throw refusal
+      }
+    }
+    throw new Error('there is a last one')
+  }
+
+  async #sendOut(
+    letter: Letter & { readonly topic: string },
+    from: string,
+    signal: AbortSignal,
+  ): Promise<Sent> {
     for (let failures = 1; ; failures++) {
       try {
-        await this.#ensure(letter.topic)
+        await this.#ensure(letter.topic, from)
         return await this.#producer.send(letter, { signal })
       } catch (failure) {
         if (!(failure instanceof SpoolError) || !isWorthRetrying(failure)) throw failure
@@ -86,47 +96,49 @@ export class DeadLetterOffice {
   }
 
   /** Asks once for each topic; again after a failure. */
-  #ensure(topic: string): Promise<void> | undefined {
+  #ensure(topic: string, from: string): Promise<void> | undefined {
     if (!this.#settings.create) return undefined
     const known = this.#topics.get(topic)
     if (known !== undefined) return known
-    const ensured = new Admin(this.#context).ensureTopic({ name: topic }).then(
-      () => {},
-      (error) => {
-        this.#topics.delete(topic)
-        throw error
-      },
-    )
+    const ensured = this.#create(topic, from).catch((error) => {
+      this.#topics.delete(topic)
+      throw error
+    })
     this.#topics.set(topic, ensured)
     return ensured
   }
+
+  /** Where it is made here, it takes what that other topic takes, with headers of its own on top. */
+  async #create(name: string, from: string): Promise<void> {
+    if ((await this.#described(name)) !== undefined) return
+    const source = await this.#described(from)
+    const wanted = Math.min(MESSAGE_BYTES_MAX, messageBytesMax(source) + HEADROOM_BYTES)
+    try {
+      const created = await this.#admin.createTopic({ name })
+      if (messageBytesMax(created) >= wanted) return
+      await this.#admin.alterTopic(name, { config: { 'max.message.bytes': wanted } })
+    } catch (error) {
+      // Somebody else was faster.
+      if (!hasCode(error, 'TOPIC_ALREADY_EXISTS')) throw error
+    }
+  }
+
+  /** `undefined` where there is none of that name. */
+  async #described(topic: string): Promise<TopicDescription | undefined> {
+    try {
+      return await this.#admin.describeTopic(topic)
+    } catch (error) {
+      if (hasCode(error, 'UNKNOWN_TOPIC_OR_PARTITION')) return undefined
+      throw error
+    }
+  }
 }
 
-function headersOf({ record, error, attempts }: Failed, group: string): ReadHeader[] {
-  const isUnreadable = error instanceof SpoolError && error.code === 'SERIALIZATION_FAILED'
-  const { topic, partition, offset, timestamp } = record
-  const code = codeOf(error)
-  return [
-    ['spool-dlq-reason', isUnreadable ? 'unreadable' : 'failed'],
-    ['spool-dlq-topic', topic],
-    ['spool-dlq-partition', String(partition)],
-    ['spool-dlq-offset', String(offset)],
-    ['spool-dlq-timestamp', String(timestamp)],
-    ['spool-dlq-group', group.toWellFormed()],
-    ['spool-dlq-attempts', String(attempts)],
-    ['spool-dlq-error', textOf(error)],
-    ...(code === undefined ? [] : [['spool-dlq-error-code', code] as const]),
-  ]
+/** 0 where it is not known. */
+function messageBytesMax(topic: TopicDescription | undefined): number {
+  return Number(topic?.config['max.message.bytes']?.value ?? 0)
 }
 
-function textOf(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  const isLong = text.length > ERROR_CHARACTERS_MAX
-  return (isLong ? `${text.slice(0, ERROR_CHARACTERS_MAX)}…` : text).toWellFormed()
-}
-
-/** As Node's and our own errors have one. */
-function codeOf(error: unknown): string | undefined {
-  const { code } = (error ?? {}) as { code?: unknown }
-  return typeof code === 'string' ? code.slice(0, ERROR_CHARACTERS_MAX).toWellFormed() : undefined
+function hasCode(error: unknown, code: ErrorCode): boolean {
+  return error instanceof SpoolError && error.code === code
 }

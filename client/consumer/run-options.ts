@@ -32,7 +32,10 @@ export interface DeadLetters {
    * consumer reads as well may not send its own there, straight or by way of others: that would never end.
    */
   readonly topic?: string | ((topic: string) => string)
-  /** True, the default: the topic is created, with the broker's defaults, where it is not there. */
+  /**
+   * True, the default: the topic is created where it is not there, with the broker's defaults, but for
+   * `max.message.bytes`, which is as large as that of the topic where the record is. What has no room in it goes there without its value.
+   */
   readonly create?: boolean
   /** Told of each record that went there. */
   readonly onDeadLetter?: (letter: DeadLetter) => unknown

@@ -264,6 +264,65 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
     expect((await committedOf(client, group))[0] ?? 0).toBe(0)
   })
 
+  test('a large record has room among the dead letters, and where it has none it goes without its value', async () => {
+    const KIB = 1024
+    const large = new Uint8Array(300 * KIB).map(() => Math.random() * 256)
+    const name = `large-${door}`
+    const limit = { 'max.message.bytes': 9_000 * KIB }
+    for (const each of [name, `${name}-2`]) {
+      await client.admin.createTopic({ name: each, partitions: 1, config: limit })
+    }
+    // One is created with what the source takes; one is there, and takes little, or next to nothing.
+    await client.admin.createTopic({
+      name: `${name}-2.dlq`,
+      config: { 'max.message.bytes': 9 * KIB },
+    })
+    await using producer = client.producer({ compression: 'none' })
+    const key = new Uint8Array(10 * KIB)
+    const headers = [['trace', 'a']] as const
+    for (const topic of [name, `${name}-2`]) {
+      await producer.send({ topic, key: 'k', value: large, headers })
+      await producer.send({ topic, key: crypto.getRandomValues(key), value: large, headers })
+      await producer.send({ topic, key: 'k', value: 'small', headers })
+    }
+    const group = newGroup()
+    const consumer = client.consumer({ group, topics: [name, `${name}-2`] })
+    let dead = 0
+    const deadLetter = { onDeadLetter: () => ++dead === 6 && consumer.stop() }
+    await consumer.run({ deadLetter }, () => {
+      throw new Error('poison')
+    })
+    expect(await committedOf(client, group)).toEqual([3, 3])
+    const letters = async (topic: string) => {
+      const found = await Array.fromAsync(client.reader(`${topic}.dlq`, { until: 'latest' }))
+      return found.map(({ keyBytes, valueBytes, headers }) => {
+        const names = headers.map(([name]) => name)
+        const sizes = headers.filter(([name]) => name.endsWith('-omitted'))
+        const isWhole = names.includes('trace')
+        return { key: keyBytes?.length, value: valueBytes?.length, isWhole, sizes }
+      })
+    }
+    expect((await client.admin.describeTopic(`${name}.dlq`)).config['max.message.bytes']).toEqual(
+      expect.objectContaining({ value: 9_064 * KIB }),
+    )
+    const whole = { isWhole: true, sizes: [] }
+    expect(await letters(name)).toEqual([
+      { key: 1, value: 300 * KIB, ...whole },
+      { key: 10 * KIB, value: 300 * KIB, ...whole },
+      { key: 1, value: 5, ...whole },
+    ])
+    const valueOmitted = ['spool-dlq-value-omitted', `${300 * KIB}`]
+    const rest = [
+      ['spool-dlq-key-omitted', `${10 * KIB}`],
+      ['spool-dlq-headers-omitted', '1'],
+    ]
+    expect(await letters(`${name}-2`)).toEqual([
+      { key: 1, value: undefined, isWhole: true, sizes: [valueOmitted] },
+      { key: undefined, value: undefined, isWhole: false, sizes: [valueOmitted, ...rest] },
+      { key: 1, value: 5, ...whole },
+    ])
+  })
+
   test('dead letters that would come back to where they are from end the run, with nothing written', async () => {
     const name = `circle-${door}`
     await client.admin.createTopic({ name, partitions: 1 })
