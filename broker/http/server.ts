@@ -100,11 +100,15 @@ class HttpServer implements Listener {
     const server = this.#server
     if (server?.listening) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-      const sweep = setInterval(() => server.closeIdleConnections(), CLOSING_SWEEP_MS)
+      const closeIdle = () => {
+        server.closeIdleConnections()
+        this.#connections?.destroySilent()
+      }
+      const sweep = setInterval(closeIdle, CLOSING_SWEEP_MS)
       const cut = this.#context.clock.after(this.#context.settings.shutdownTimeoutMs, () =>
         this.#connections?.destroyAll(),
       )
-      server.closeIdleConnections()
+      closeIdle()
       await closed
       clearInterval(sweep)
       cut.cancel()

@@ -90,6 +90,17 @@ test('idle connections do not hold it up, and new ones are refused', async () =>
   await expect(fetch(`${broker.url}/health/live`)).rejects.toThrow()
 })
 
+test('connections that never asked anything, as browsers open them ahead, do not hold it up', async () => {
+  const broker = await startBroker({ shutdownTimeoutMs: 600_000 })
+  await using _ = broker
+  const silent = createConnection({ port: broker.port, host: '127.0.0.1' })
+  silent.on('error', () => {})
+  await once(silent, 'connect')
+  const closed = once(silent, 'close')
+  await broker.stop()
+  await closed
+})
+
 test('what hangs is cut after shutdown.timeout.ms', async () => {
   const broker = await startBroker({ shutdownTimeoutMs: 200 })
   await using _ = broker
