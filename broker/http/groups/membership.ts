@@ -1,6 +1,6 @@
 /**
  * Being a member for as long as a connection lives: joins, heartbeats by itself, lets go of what is asked
- * back once that is done, joins again when it was fenced, and leaves. Tells its owner what it gained and
+ * back once that is done, joins again when it was fenced, and leaves (an instance: for a while). Tells its owner what it gained and
  * lost; which records are read where is `worker.ts`.
  *
  *     asked back ─► lost (no more records) ─┬ all that was given is committed ──► let go of: others get it
@@ -11,7 +11,7 @@ import { SpoolError } from '../../../client/api/errors.ts'
 import type { AssignedPartition } from '../../../client/api/schemas/groups.ts'
 import type { Timer } from '../../../storage/clock.ts'
 import type { BrokerContext } from '../../context.ts'
-import type { JoinEvent, MemberReply } from '../../groups/group-event.ts'
+import type { JoinEvent, LeaveEvent, MemberReply } from '../../groups/group-event.ts'
 import { REBALANCE_TIMEOUT_MS_DEFAULT } from '../../groups/group-limits.ts'
 import type { TopicPartitions } from '../../groups/group-topics.ts'
 import { assignmentOf } from './assignment.ts'
@@ -85,9 +85,7 @@ export class Membership {
       return new Membership(options, joined, assignment)
     } catch (error) {
       // Nobody will ever speak for that member: its partitions need not wait for its session to end.
-      await context.groups
-        .run(groupId, { kind: 'leave', memberId: joined.memberId })
-        .catch(() => {})
+      await context.groups.run(groupId, leaveOf(join, joined.memberId)).catch(() => {})
       throw error
     }
   }
@@ -96,13 +94,16 @@ export class Membership {
     return [...this.#held.values()]
   }
 
-  /** Leaves; its partitions go to others at once. Never rejects: who can not say it falls silent. */
+  /**
+   * Leaves: its partitions go to others at once, or wait for the instance to come back. Never rejects: who can
+   * not say it falls silent.
+   */
   async leave(): Promise<void> {
     if (this.#isOver) return
     this.#end()
-    const { context, groupId } = this.#options
+    const { context, groupId, join } = this.#options
     try {
-      await context.groups.run(groupId, { kind: 'leave', memberId: this.memberId })
+      await context.groups.run(groupId, leaveOf(join, this.memberId))
     } catch (error) {
       context.logger.debug({ groupId, memberId: this.memberId, error }, 'a member fell silent')
     }
@@ -227,6 +228,11 @@ export class Membership {
     this.#handingOver.clear()
     this.onChange({ gained: this.held, lost, isReset: true })
   }
+}
+
+/** A connection that ends is the end of a member, but of an instance it is a restart. */
+function leaveOf({ instanceId }: JoinEvent, memberId: string): LeaveEvent {
+  return { kind: 'leave', memberId, isTemporary: instanceId !== undefined }
 }
 
 function byKey(places: readonly AssignedPartition[]): Map<string, AssignedPartition> {

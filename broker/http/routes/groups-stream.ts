@@ -7,6 +7,7 @@ import type { BrokerContext } from '../../context.ts'
 import type { JoinEvent } from '../../groups/group-event.ts'
 import { checkTopicName } from '../../topics/topic-name.ts'
 import { addRoute, type Call } from '../add-route.ts'
+import { Instances, memberIdOf } from '../groups/instances.ts'
 import { memberDetails, startAt } from '../groups/joining.ts'
 import { GroupWorker } from '../groups/worker.ts'
 import { workerFormat } from '../groups/worker-format.ts'
@@ -16,16 +17,23 @@ import { workerFormat } from '../groups/worker-format.ts'
  * connection ends. Only a broker that crashed leaves one behind, and that no connection will come back to:
  * a worker's usual 45 s would leave its partitions to nobody for as long. Less could fence living ones
  * where a disk takes seconds to sync.
+ *
+ * A member with an instance id comes back: its session is how long its partitions wait for that, and is the
+ * usual one.
  */
 const CONNECTION_SESSION_MS = 10_000
 
 export function registerGroupStream(app: FastifyInstance, context: BrokerContext): void {
+  const instances = new Instances()
   addRoute(app, context, ROUTES.readGroup, {
     handle: async (call) => {
       const { params, query, answerType: type, reply } = call
-      const join = await joinOf(context, call)
+      const { instanceId } = query
+      const release =
+        instanceId === undefined ? () => {} : instances.connect(params.group, instanceId)
       let worker: GroupWorker | undefined
       try {
+        const join = await joinOf(context, call)
         await app.face.streams.send({
           manner: {
             limit: Number.POSITIVE_INFINITY,
@@ -52,6 +60,7 @@ export function registerGroupStream(app: FastifyInstance, context: BrokerContext
         })
       } finally {
         await worker?.leave()
+        release()
       }
       return undefined
     },
@@ -65,15 +74,19 @@ async function joinOf(
   const topics = query.topics?.split(',')
   for (const topic of topics ?? []) checkTopicName(topic)
   const subscription = { ...query, topics }
+  const { instanceId } = query
+  const details = memberDetails(subscription, request)
+  const start = await startAt(context, params.group, subscription)
+  if (instanceId !== undefined) {
+    return { kind: 'join', memberId: memberIdOf(instanceId), instanceId, details, ...start }
+  }
   const { groupSessionMs, groupSessionMsMin } = context.settings
   const shortMs = Math.min(groupSessionMs, CONNECTION_SESSION_MS)
   const sessionTimeoutMs = Math.max(groupSessionMsMin, shortMs)
-  const details = { ...memberDetails(subscription, request), sessionTimeoutMs }
   return {
     kind: 'join',
     memberId: randomUUID(),
-    ...(query.instanceId === undefined ? {} : { instanceId: query.instanceId }),
-    details,
-    ...(await startAt(context, params.group, subscription)),
+    details: { ...details, sessionTimeoutMs },
+    ...start,
   }
 }

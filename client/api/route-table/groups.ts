@@ -132,7 +132,7 @@ export const GROUP_ROUTES = {
     tag: 'Groups',
     summary: 'A worker in one request: the connection is a member for as long as it lives',
     description:
-      'Records come with a token each, and are committed with POST …/commit, never by themselves. It begins at what is committed; Last-Event-ID means nothing. Beside records: assigned, revoked (commit what is done: it goes to others), reset (before what is read again), checkpoint (a sign of life), problem, end. Who takes nothing for max.poll.interval.ms loses its partitions and the connection.',
+      'Records come with a token each, and are committed with POST …/commit, never by themselves. It begins at what is committed; Last-Event-ID means nothing. Beside records: assigned, revoked (commit what is done: it goes to others), reset (before what is read again), checkpoint (a sign of life), problem, end. Who takes nothing for max.poll.interval.ms loses its partitions and the connection. With instanceId the partitions wait for the next connection, for group.consumer.session.timeout.ms; a second one meanwhile is 409 UNRELEASED_INSTANCE_ID.',
     params: { group: GroupId },
     query: {
       topics: Type.Optional(
