@@ -66,35 +66,20 @@ export class Attempts<K, V, T> {
   }
 
   async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>): Promise<void> {
-    let next: Call<K, V> | undefined = { given: piece.record ?? piece.batch!, attempt: 1 }
-    while (next !== undefined) {
-      const failure: Failure<K, V> | undefined = await this.#call(next, piece, lane)
-      next = failure && (await this.#after(failure, piece, lane))
-    }
-  }
-
-  /** What went wrong; `undefined`: all of it is done. */
-  async #call(
-    { given, attempt, failedAt }: Call<K, V>,
-    { batch }: Piece<K, V>,
-    lane: Lane<K, V>,
-  ): Promise<Failure<K, V> | undefined> {
     const { handler, patience } = this.#options
     const { signal } = lane.gone
-    try {
-      lane.calledAt = patience.tick
-      await handler(given as T, { signal, attempt })
-      return undefined
-    } catch (thrown) {
-      if (signal.aborted) throw GIVEN_UP
-      const isNamed = thrown instanceof RecordFailure
-      const named = isNamed && batch !== undefined ? recordIn(given, thrown) : undefined
-      // One that had not failed before was called for the first time.
-      const isOther = named !== undefined && named.offset !== failedAt && attempt > 1
-      const error = isNamed ? thrown.cause : thrown
-      return { thrown, error, given, named, attempt: isOther ? 1 : attempt }
-    } finally {
-      lane.calledAt = undefined
+    let call: Call<K, V> | undefined = { given: piece.record ?? piece.batch!, attempt: 1 }
+    while (call !== undefined) {
+      const { given, attempt }: Call<K, V> = call
+      try {
+        lane.calledAt = patience.tick
+        await handler(given as T, { signal, attempt })
+        return
+      } catch (thrown) {
+        lane.calledAt = undefined
+        if (signal.aborted) throw GIVEN_UP
+        call = await this.#after(failureOf(call, thrown), piece, lane)
+      }
     }
   }
 
@@ -142,6 +127,16 @@ export class Attempts<K, V, T> {
     const records = given instanceof ReadBatch ? given : [given]
     for (const record of records) await office.send({ record, ...failure }, signal)
   }
+}
+
+function failureOf<K, V>(call: Call<K, V>, thrown: unknown): Failure<K, V> {
+  if (!(thrown instanceof RecordFailure))
+    return { ...call, thrown, error: thrown, named: undefined }
+  const named = recordIn(call.given, thrown)
+  // One that had not failed before was called for the first time.
+  const isOther = named !== undefined && named.offset !== call.failedAt
+  const attempt = isOther ? 1 : call.attempt
+  return { ...call, attempt, thrown, error: thrown.cause, named }
 }
 
 /** The record that a handler of batches says has failed, where it was given that one. */

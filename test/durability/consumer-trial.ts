@@ -1,9 +1,9 @@
 /**
- * The trial of the client's consumers: worker processes that consume in several ways come, leave (SIGTERM)
- * and die (SIGKILL), they and the broker stand still for longer than a session lasts (SIGSTOP), the broker is
- * killed with -9 and started again on the same port and directory, a proxy cuts the workers' connections
- * where that is asked for, and somebody writes all the while. In the end the last workers read everything to
- * its end.
+ * The trial of the client's consumers: worker processes that consume in several ways, and now and then take
+ * longer over a record than they may, come, leave (SIGTERM) and die (SIGKILL); they and the broker stand
+ * still for longer than a session lasts (SIGSTOP); the broker is killed with -9 and started again on the same
+ * port and directory; a proxy cuts the workers' connections where that is asked for; and somebody writes all
+ * the while. In the end the last workers read everything to its end.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'

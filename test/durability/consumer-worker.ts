@@ -24,6 +24,10 @@ const journal = new ConsumerJournal(path)
 /** Some records take a moment. */
 const SLOW_CHANCE = 0.05
 const SLOW_MS_MAX = 30
+/** And now and then one takes longer than it may: its consumer leaves, and comes back. */
+const POLL_INTERVAL_MS_MAX = 1_000
+const STALL_CHANCE = 0.0002
+const STALL_MS = 2_000
 
 const isOverFetch = way.endsWith('over-fetch')
 const client = (isOverFetch ? connectWeb : connect)({
@@ -40,6 +44,7 @@ const consumer = client.consumer({
   autoCommitIntervalMs: 100,
   sessionTimeoutMs: 4_000,
   rebalanceTimeoutMs: 8_000,
+  maxPollIntervalMs: POLL_INTERVAL_MS_MAX,
   maxWaitMs: 200,
   onAssigned: (partitions) => journal.write('assigned', placesOf(partitions)),
   onRevoked: async (partitions) => {
@@ -62,6 +67,8 @@ function placesOf(
 async function work(record: ReadRecord): Promise<void> {
   journal.write('begun', placesOf([record]))
   if (random.chance(SLOW_CHANCE)) await sleep(random.below(SLOW_MS_MAX))
+  // The rest of a batch would be begun after its partition was lost.
+  if (!way.startsWith('batches') && random.chance(STALL_CHANCE)) await sleep(STALL_MS)
   journal.write('done', placesOf([record]))
 }
 
