@@ -119,6 +119,8 @@ export interface CommitOffsetsEvent {
 
 export interface OffsetToCommit {
   readonly topic: string
+  /** The topic that was read; another one of the same name is not meant. */
+  readonly topicId?: string
   readonly partition: number
   /** The next offset to read. */
   readonly offset: number

@@ -55,7 +55,9 @@ function commitOne(
   if ('error' in found) return refused(name, partition, found.error)
   const { topic } = found
   const error =
-    contentProblem(draft, commit) ?? (member && fencedFrom(draft.state, member, topic, partition))
+    anotherTopic(topic, commit.topicId) ??
+    contentProblem(draft, commit) ??
+    (member && fencedFrom(draft.state, member, topic, partition))
   if (error !== undefined) return refused(name, partition, error)
   return put(draft, topic, commit, { isCumulative })
 }
@@ -168,6 +170,13 @@ export function findPartition(
   }
   const detail = `topic ${name} has partitions 0 to ${topic.partitions - 1}, not ${partition}`
   return { error: { code, detail } }
+}
+
+/** What was read of a topic says nothing of the one that was created under its name since. */
+function anotherTopic(topic: GroupTopic, topicId: string | undefined): PartFailure | undefined {
+  if (topicId === undefined || topicId === topic.topicId) return undefined
+  const detail = `topic ${topic.name} was created anew: its id is ${topic.topicId}, not ${topicId}`
+  return { code: 'INCONSISTENT_TOPIC_ID', detail }
 }
 
 function contentProblem(

@@ -160,6 +160,7 @@ export class Committer {
       ...(isCumulative ? { cumulative: true } : {}),
       offsets: offsets.map(({ held, offset, metadata }) => ({
         topic: held.topic,
+        topicId: held.topicId,
         partition: held.partition,
         offset,
         ...(metadata === undefined ? {} : { metadata }),

@@ -64,7 +64,8 @@ export class ConsumerSession<K, V> {
       requests,
       subscription: subscriptionOf(settings),
       events: {
-        owned: () => [...this.held].map(({ topic, partition }) => ({ topic, partition })),
+        owned: () =>
+          [...this.held].map(({ topic, topicId, partition }) => ({ topic, topicId, partition })),
         assigned: (assignment) => this.#rebalance.assigned(assignment),
         fenced: (error) => this.#rebalance.fenced(error),
         commit: async () => {

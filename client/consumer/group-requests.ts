@@ -25,6 +25,7 @@ export interface AskOptions {
 
 export interface OwnedPartition {
   readonly topic: string
+  readonly topicId: string
   readonly partition: number
 }
 

@@ -40,12 +40,16 @@ export function flat(
 /** What a member says it owns, by topic id; partitions of topics that are gone are not its any more. */
 export function ownedOf(
   context: BrokerContext,
-  owned: readonly { readonly topic: string; readonly partition: number }[],
+  owned: readonly {
+    readonly topic: string
+    readonly topicId?: string
+    readonly partition: number
+  }[],
 ): TopicPartitions[] {
   const byId = new Map<string, number[]>()
-  for (const { topic, partition } of owned) {
+  for (const { topic, topicId: readId, partition } of owned) {
     const topicId = context.groups.topics.byName(topic)?.topicId
-    if (topicId === undefined) continue
+    if (topicId === undefined || (readId ?? topicId) !== topicId) continue
     const partitions = byId.get(topicId)
     if (partitions === undefined) byId.set(topicId, [partition])
     else partitions.push(partition)

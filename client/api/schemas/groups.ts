@@ -125,7 +125,14 @@ export const JoinedGroup = strictObject({
   assignment: Type.Array(AssignedPartition),
 })
 
-export const OwnedPartition = strictObject({ topic: TopicName, partition: PartitionNumber })
+/** `topicId`: the topic that was read. Without it whichever has the name now is meant. */
+const GivenPartition = strictObject({ topic: TopicName, partition: PartitionNumber })
+
+export const OwnedPartition = strictObject({
+  topic: TopicName,
+  topicId: Type.Optional(TopicId),
+  partition: PartitionNumber,
+})
 
 export const Heartbeat = strictObject({
   memberEpoch: Epoch,
@@ -163,9 +170,9 @@ export const PollReply = strictObject({
   records: Type.Array(GroupRecord),
   token: PollToken,
   memberEpoch: Epoch,
-  assignment: Type.Array(OwnedPartition),
+  assignment: Type.Array(GivenPartition),
   fenced: Type.Optional(
-    Type.Array(OwnedPartition, {
+    Type.Array(GivenPartition, {
       description:
         'What could not be committed, because others have it now: they will read it again.',
     }),
@@ -192,6 +199,7 @@ export const CommitOffsets = strictObject({
   offsets: Type.Array(
     strictObject({
       topic: TopicName,
+      topicId: Type.Optional(TopicId),
       partition: PartitionNumber,
       offset: Offset,
       metadata: Type.Optional(Type.String({ maxLength: METADATA_CHARACTERS_MAX })),
@@ -261,8 +269,8 @@ export const MemberDescription = strictObject({
   topicPattern: Type.Union([Type.String(), Type.Null()]),
   sessionTimeoutMs: Type.Integer({ minimum: 1 }),
   rebalanceTimeoutMs: Type.Integer({ minimum: 1 }),
-  assignment: Type.Array(OwnedPartition),
-  revoking: Type.Array(OwnedPartition, { description: 'Asked back, and not let go of yet.' }),
+  assignment: Type.Array(GivenPartition),
+  revoking: Type.Array(GivenPartition, { description: 'Asked back, and not let go of yet.' }),
 })
 
 export const GroupDescription = strictObject({
@@ -283,7 +291,7 @@ const ResetTarget = strictObject({
 export const ResetOffsets = strictObject({
   topics: Type.Optional(Topics),
   partitions: Type.Optional(
-    Type.Array(OwnedPartition, { minItems: 1, maxItems: GROUP_OFFSETS_MAX }),
+    Type.Array(GivenPartition, { minItems: 1, maxItems: GROUP_OFFSETS_MAX }),
   ),
   to: Type.Union(
     [

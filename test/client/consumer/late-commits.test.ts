@@ -12,7 +12,7 @@ import type { TestBroker } from '../../../broker/testing.ts'
 import type { CommitOffsets } from '../../../client/api/schemas/groups.ts'
 import type { Client } from '../../../client/index.ts'
 import { DOORS, NODE, newTopic, write } from '../reader/doors.ts'
-import { committedOf, newGroup, startGroupBroker } from './group-rig.ts'
+import { committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
 
 /** Passes everything on, and keeps the commits. */
 class Way implements AsyncDisposable {
@@ -137,5 +137,34 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     expect(said.slice(set + 1)).toContain('6+')
     await consumer.close()
     expect(await committed()).toEqual([6])
+  })
+
+  test('what was done of a topic is not committed for the one that was created under its name', async () => {
+    // Both happen between two heartbeats.
+    await using slow = await startGroupBroker({ groupHeartbeatMs: 1_500 })
+    await using client = connect(slow.url)
+    const topic = await newTopic(client)
+    await write(client, topic, 10)
+    const group = newGroup()
+    const journal = new Journal()
+    const options = { group, topics: [topic], autoCommitIntervalMs: 60_000 }
+    const consumer = client.consumer({ ...options, ...journal.hooks })
+    const reading = consume(consumer, journal)
+    await expect.poll(() => journal.records, { timeout: 20_000 }).toHaveLength(10)
+    await client.admin.deleteTopic(topic)
+    await client.admin.createTopic({ name: topic, partitions: 1 })
+    const given = () => journal.events.filter((event) => event.startsWith('assigned'))
+    await expect.poll(given, { timeout: 20_000 }).toEqual(['assigned 0@0', 'assigned 0@0'])
+    await consumer.close()
+    await reading
+    expect(await committedOf(client, group)).not.toContain(10)
+    await using other = connect(slow.url)
+    await write(other, topic, 3)
+    const seen: number[] = []
+    for await (const { offset } of other.consumer(options)) {
+      seen.push(offset)
+      if (offset === 2) break
+    }
+    expect(seen).toEqual([0, 1, 2])
   })
 })

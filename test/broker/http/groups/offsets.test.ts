@@ -290,3 +290,23 @@ test('lag is in the metrics, by group, topic and partition', async () => {
     new RegExp(`spool_group_lag_seconds${labels.replaceAll(/[{}]/g, '\\$&')} \\d`),
   )
 })
+
+test('a commit that names the topic’s id is for no topic that was created under its name since', async () => {
+  await client.topic('remade', 1, 5)
+  const before = await client.get<{ topicId: string }>('GET', '/v1/topics/remade')
+  const at = (topicId: string) => ({
+    offsets: [{ topic: 'remade', topicId, partition: 0, offset: 3 }],
+  })
+  const path = '/v1/groups/remade-readers/offsets'
+  await client.get('PUT', path, at(before.topicId))
+  await client.get('DELETE', '/v1/topics/remade')
+  await client.topic('remade', 1, 2)
+  const refused = await client.ask('PUT', path, at(before.topicId))
+  expect(refused).toMatchObject({
+    status: 410,
+    document: { code: 'INCONSISTENT_TOPIC_ID', outcome: 'refused' },
+  })
+  const after = await client.get<{ topicId: string }>('GET', '/v1/topics/remade')
+  await client.get('PUT', path, at(after.topicId))
+  expect((await offsetsOf('remade-readers')).map(({ offset }) => offset)).toEqual([3])
+})
