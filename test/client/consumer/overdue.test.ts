@@ -175,6 +175,38 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     expect(await committedOf(client, group)).toEqual([20, 20])
   })
 
+  test('one with an instanceId comes back to its partitions, which waited for it', async () => {
+    const topic = await newTopic(writer, 2)
+    await write(writer, topic, 8, { partitions: 2 })
+    const group = newGroup()
+    const journal = new Journal()
+    const others = new Journal()
+    const options = { group, topics: [topic], ...journal.hooks }
+    const consumer = client.consumer({
+      ...options,
+      instanceId: 'one',
+      maxPollIntervalMs: LIMIT_MS,
+    })
+    const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
+    let isHung = false
+    const reading = consume(consumer, journal, async () => {
+      if (isHung || journal.records.length < 3) return
+      isHung = true
+      await goOn
+    })
+    await until(() => journal.losses.length > 0)
+    const other = client.consumer({ ...options, ...others.hooks })
+    const othersReading = consume(other, others)
+    await expect.poll(() => membersOf(group), { timeout: 20_000 }).toBe(2)
+    expect(others.records).toEqual([])
+    release()
+    await until(() => journal.records.length + others.records.length === 9)
+    await until(() => other.assignment().length === 1 && consumer.assignment().length === 1)
+    for (const each of [consumer, other]) await each.close()
+    await Promise.all([reading, othersReading])
+    expect(await committedOf(client, group)).toEqual([4, 4])
+  })
+
   test('what waits for its next attempt, or for records, is not overdue', async () => {
     const topic = await newTopic(writer)
     await write(writer, topic, 2)
