@@ -126,12 +126,14 @@ export interface OffsetToCommit {
   readonly offset: number
   readonly leaderEpoch?: number
   readonly metadata?: string
+  /** Where the partition ends, if the caller knows: a commit beyond would skip what is written later. */
+  readonly logEndOffset?: number
 }
 
 /** `POST …/commit`: tokens as `decodeToken` gives them. Cumulative: what is committed already is success. */
 export interface CommitTokensEvent {
   readonly kind: 'commitTokens'
-  readonly tokens: readonly CommitToken[]
+  readonly tokens: readonly TokenToCommit[]
 }
 
 /** Inside of an opaque commit token: see `tokens.ts`. */
@@ -142,6 +144,11 @@ export interface CommitToken {
   readonly offset: number
   readonly memberId: string
   readonly memberEpoch: number
+}
+
+/** A token, and where its partition ends, if the caller knows. */
+export interface TokenToCommit extends CommitToken {
+  readonly logEndOffset?: number
 }
 
 /** Reads; never writes. `partitions` absent: all that is committed. */
@@ -242,8 +249,9 @@ export interface CommitReply {
 }
 
 export interface CommitResult {
-  /** '' in the answer to a token whose topic is gone. */
+  /** '' in the answer to a token whose topic is gone: then its `topicId` is there. */
   readonly topic: string
+  readonly topicId?: string
   readonly partition: number
   /** What is committed after this; -1 when there is nothing, or the part was refused. */
   readonly offset: number

@@ -15,11 +15,11 @@ import type {
   CommitOffsetsEvent,
   CommitReply,
   CommitResult,
-  CommitToken,
   CommitTokensEvent,
   OffsetToCommit,
   PartFailure,
   StartingOffset,
+  TokenToCommit,
 } from './group-event.ts'
 import { notEmpty, unknownGroup, unknownMember } from './group-refusals.ts'
 import { type GroupState, LEFT_FOR_A_WHILE } from './group-state.ts'
@@ -57,7 +57,8 @@ function commitOne(
   const error =
     anotherTopic(topic, commit.topicId) ??
     contentProblem(draft, commit) ??
-    (member && fencedFrom(draft.state, member, topic, partition))
+    (member && fencedFrom(draft.state, member, topic, partition)) ??
+    beyondEnd(commit, topic, partition)
   if (error !== undefined) return refused(name, partition, error)
   return put(draft, topic, commit, { isCumulative })
 }
@@ -91,15 +92,18 @@ export function commitTokens(draft: GroupDraft, event: CommitTokensEvent): Commi
   return { results: event.tokens.map((token) => commitToken(draft, token)) }
 }
 
-function commitToken(draft: GroupDraft, token: CommitToken): CommitResult {
+function commitToken(draft: GroupDraft, token: TokenToCommit): CommitResult {
   const { state, moment } = draft
   const { topicId, partition } = token
   const topic = moment.topics.byId(topicId)
   if (topic === undefined) {
     const detail = `topic ${topicId}, which the token is for, is gone`
-    return refused('', partition, { code: 'UNKNOWN_TOPIC_ID', detail })
+    return { ...refused('', partition, { code: 'UNKNOWN_TOPIC_ID', detail }), topicId }
   }
-  const error = contentProblem(draft, token) ?? fencedFrom(state, token, topic, partition)
+  const error =
+    contentProblem(draft, token) ??
+    fencedFrom(state, token, topic, partition) ??
+    beyondEnd(token, topic, partition)
   if (error !== undefined) return refused(topic.name, partition, error)
   return put(draft, topic, token, { isCumulative: true })
 }
@@ -196,6 +200,17 @@ function contentProblem(
     return { code: 'INVALID_REQUEST', detail: 'metadata has half a surrogate pair' }
   }
   return undefined
+}
+
+/** The log may have lost what the offset is from: a topic that does not sync, after a power cut. */
+function beyondEnd(
+  { offset, logEndOffset }: Pick<OffsetToCommit, 'offset' | 'logEndOffset'>,
+  topic: GroupTopic,
+  partition: number,
+): PartFailure | undefined {
+  if (logEndOffset === undefined || offset <= logEndOffset) return undefined
+  const detail = `offset is ${offset}; partition ${partition} of ${topic.name} ends at ${logEndOffset}: what is written there later would be skipped`
+  return { code: 'OFFSET_OUT_OF_RANGE', detail }
 }
 
 function refused(topic: string, partition: number, error: PartFailure): CommitResult {

@@ -73,6 +73,24 @@ export function servedPartition(
   }
 }
 
+/** Where a partition ends for its readers, for a commit that must not be beyond; nothing where it is not served. */
+export function endOf(
+  context: BrokerContext,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+): { readonly logEndOffset?: number } {
+  const served = servedPartition(context, topic, partition)
+  return served === undefined ? {} : { logEndOffset: served.highWatermark }
+}
+
+/** The same by topic id, as tokens name a partition. */
+export function endOfToken(
+  context: BrokerContext,
+  { topicId, partition }: { readonly topicId: string; readonly partition: number },
+): { readonly logEndOffset?: number } {
+  const topic = context.groups.topics.byId(topicId)?.name
+  return topic === undefined ? {} : endOf(context, { topic, partition })
+}
+
 /** Where reading begins: at the commit for this very topic, and nowhere that the log does not reach. */
 export function startOf(
   partition: Partition | undefined,

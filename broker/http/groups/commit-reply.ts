@@ -4,10 +4,10 @@ import { SpoolError } from '../../../client/api/errors.ts'
 import type { CommitReply, CommittedOffset } from '../../../client/api/schemas/groups.ts'
 import type { CommitResult } from '../../groups/group-event.ts'
 
-/** Errors in one sentence each; more than that is no sentence. */
-const OFFSETS_LISTED_MAX = 1_000
-
-/** The reply. Throws SpoolError of the first refusal, `partial` with `offsets` where others were taken. */
+/**
+ * The reply. Throws SpoolError of the first refusal, `partial` where others were taken, with `offsets`: what
+ * became of each, in the order of the request.
+ */
 export function commitReply(results: readonly CommitResult[]): CommitReply {
   const failed = results.filter(({ error }) => error !== undefined)
   const [first] = failed
@@ -21,9 +21,15 @@ export function commitReply(results: readonly CommitResult[]): CommitReply {
       : `${failed.length} of ${results.length} commits are refused; the first: ${detail}`,
     {
       outcome: isPartial ? 'partial' : 'refused',
-      extensions: { offsets: results.slice(0, OFFSETS_LISTED_MAX).map(committed) },
+      extensions: { offsets: results.map(refusedOrCommitted) },
     },
   )
+}
+
+/** A topic that is gone has no name any more. */
+function refusedOrCommitted(result: CommitResult) {
+  const { topic, ...rest } = committed(result)
+  return topic === '' ? { topicId: result.topicId, ...rest } : { topic, ...rest }
 }
 
 function committed({ topic, partition, offset, error }: CommitResult): CommittedOffset {

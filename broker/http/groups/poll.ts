@@ -17,7 +17,7 @@ import type { MemberReply } from '../../groups/group-event.ts'
 import { readPage } from '../records/page.ts'
 import { JsonPage } from '../records/page-body.ts'
 import type { ReadPlace } from '../records/read-places.ts'
-import { assignmentOf, servedPartition } from './assignment.ts'
+import { assignmentOf, endOfToken, servedPartition } from './assignment.ts'
 import { keepAlive } from './keep-alive.ts'
 import { type PlacesReached, POLL_AGAIN, placeKey, placesReached } from './poll-resume.ts'
 import { decodePollToken, encodePollToken, type PollToken } from './poll-token.ts'
@@ -129,19 +129,26 @@ async function page(
 
 /**
  * Commits what a page held. Partitions that are another member's by now are told, not thrown: what was
- * read of them will be read again there. Throws where nothing of it could be committed.
+ * read of them will be read again there. Throws where nothing of it could be committed. Of topics that are
+ * gone there is nothing to commit.
  */
 async function commitPlaces(
   context: BrokerContext,
   groupId: string,
   { memberId, memberEpoch, places }: PollToken,
 ): Promise<{ topic: string; partition: number }[]> {
-  const tokens = places.map((place) => ({ ...place, memberId, memberEpoch }))
+  const tokens = places.map((place) => ({
+    ...place,
+    ...endOfToken(context, place),
+    memberId,
+    memberEpoch,
+  }))
   if (tokens.length === 0) return []
   const { results } = await context.groups.run(groupId, { kind: 'commitTokens', tokens })
-  const refused = results.flatMap(({ error, ...place }) => (error ? [{ ...place, error }] : []))
+  const present = results.filter(({ error }) => error?.code !== 'UNKNOWN_TOPIC_ID')
+  const refused = present.flatMap(({ error, ...place }) => (error ? [{ ...place, error }] : []))
   const [first] = refused
-  if (first !== undefined && refused.length === results.length) {
+  if (first !== undefined && refused.length === present.length) {
     throw new SpoolError(first.error.code, `${first.error.detail}; ${POLL_AGAIN}`, {
       outcome: 'refused',
     })
@@ -183,7 +190,12 @@ function placesOf(
     const served = servedPartition(context, topic, partition)
     if (served === undefined || served.topicId !== topicId) continue
     const from = reached.get(placeKey({ topicId, partition })) ?? offset ?? served.logStartOffset
-    places.push({ partition: served, from, end: Number.POSITIVE_INFINITY })
+    // The log may have lost its end since.
+    places.push({
+      partition: served,
+      from: Math.min(from, served.highWatermark),
+      end: Number.POSITIVE_INFINITY,
+    })
   }
   return places.sort((a, b) => {
     const byTopic = a.partition.topicId < b.partition.topicId ? -1 : 1

@@ -8,6 +8,7 @@ import type { BrokerContext } from '../../context.ts'
 import type * as groups from '../../groups/group-event.ts'
 import { decodeToken } from '../../groups/tokens.ts'
 import { addRoute } from '../add-route.ts'
+import { endOf, endOfToken } from '../groups/assignment.ts'
 import { commitReply } from '../groups/commit-reply.ts'
 import { resetTargets } from '../groups/reset-targets.ts'
 
@@ -15,7 +16,9 @@ export function registerGroupCommits(app: FastifyInstance, context: BrokerContex
   addRoute(app, context, ROUTES.commitTokens, {
     appends: true,
     handle: async ({ params: { group }, body }) => {
-      const tokens = body.tokens.map((token) => decodeToken(group, token, 'field tokens'))
+      const tokens = body.tokens
+        .map((token) => decodeToken(group, token, 'field tokens'))
+        .map((token) => ({ ...token, ...endOfToken(context, token) }))
       const reply = await context.groups.run(group, {
         kind: 'commitTokens',
         tokens,
@@ -30,7 +33,7 @@ export function registerGroupCommits(app: FastifyInstance, context: BrokerContex
       const reply = await context.groups.run(group, {
         kind: 'commitOffsets',
         ...(member === undefined ? {} : { member }),
-        offsets: body.offsets,
+        offsets: body.offsets.map((each) => ({ ...each, ...endOf(context, each) })),
         isCumulative: body.cumulative === true,
       })
       return { document: commitReply(reply.results) }

@@ -207,7 +207,7 @@ export const GROUP_ROUTES = {
     tag: 'Groups',
     summary: 'Commit offsets: each is the next to read',
     description:
-      'Without memberId only while the group has no members. With cumulative one that arrives late undoes no later one.',
+      'Without memberId only while the group has no members. With cumulative one that arrives late undoes no later one. 416 OFFSET_OUT_OF_RANGE: beyond the end of its partition.',
     params: { group: GroupId },
     body: document(CommitOffsets),
     responses: { 200: answer('In the order of the request.', CommitReply) },

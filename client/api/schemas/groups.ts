@@ -174,7 +174,7 @@ export const PollReply = strictObject({
   fenced: Type.Optional(
     Type.Array(GivenPartition, {
       description:
-        'What could not be committed, because others have it now: they will read it again.',
+        'What could not be committed, mostly because others have it now: it will be read again.',
     }),
   ),
 })

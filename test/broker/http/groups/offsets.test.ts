@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { encodeToken } from '../../../../broker/groups/tokens.ts'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
 import type {
   CommitReply,
@@ -222,6 +223,28 @@ test('a topic that is deleted takes its commits along, and one made anew begins 
   expect(assignment).toMatchObject([{ topic: 'reborn', partition: 0, offset: 0 }])
 })
 
+test('the token of a topic that is gone is refused by the topic’s id, for its name is gone', async () => {
+  await client.topic('named', 1, 1)
+  await client.topic('nameless', 1, 1)
+  const { memberId, memberEpoch, assignment } = await client.join('namers', {
+    topics: ['named', 'nameless'],
+  })
+  const tokens = assignment.map(({ topicId, partition }) =>
+    encodeToken('namers', { topicId, partition, offset: 1, memberId, memberEpoch }),
+  )
+  await client.get('DELETE', '/v1/topics/nameless')
+  const answer = await client.ask('POST', '/v1/groups/namers/commit', { tokens })
+  const { topicId } = assignment.find(({ topic }) => topic === 'nameless')!
+  expect(answer).toMatchObject({ status: 404, document: { outcome: 'partial' } })
+  expect(answer.document.offsets).toEqual(
+    assignment.map(({ topic, partition }) =>
+      topic === 'named'
+        ? { topic, partition, offset: 1 }
+        : { topicId, partition, error: { code: 'UNKNOWN_TOPIC_ID', detail: expect.any(String) } },
+    ),
+  )
+})
+
 test('a group without members can be deleted, one with members can not', async () => {
   await client.topic('dropped', 1)
   const { memberId } = await client.join('doomed', { topics: ['dropped'] })
@@ -300,7 +323,7 @@ test('a commit that names the topic’s id is for no topic that was created unde
   const path = '/v1/groups/remade-readers/offsets'
   await client.get('PUT', path, at(before.topicId))
   await client.get('DELETE', '/v1/topics/remade')
-  await client.topic('remade', 1, 2)
+  await client.topic('remade', 1, 4)
   const refused = await client.ask('PUT', path, at(before.topicId))
   expect(refused).toMatchObject({
     status: 410,

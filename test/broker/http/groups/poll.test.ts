@@ -91,3 +91,30 @@ test('a token from before a rewind is refused, and says what to do: poll without
   expect(await committedOf('undoers')).toEqual([2])
   expect(offsetsOf(await client.poll('undoers', memberId))).toEqual([[0, [2, 3, 4, 5]]])
 })
+
+test('what was read of a topic that is gone is nothing to commit, and nothing to tell of', async () => {
+  await client.topic('stays', 1, 2)
+  await client.topic('goes', 1, 2)
+  const { memberId } = await client.join('outlivers', { topics: ['stays', 'goes'] })
+  const { token } = await client.poll('outlivers', memberId)
+  await client.get('DELETE', '/v1/topics/goes')
+  const next = await client.poll('outlivers', memberId, { after: token, commit: token })
+  expect(next.fenced).toBeUndefined()
+  expect(await committedOf('outlivers')).toEqual([2])
+
+  // Nothing of it is left: the worker goes on all the same.
+  await client.get('DELETE', '/v1/topics/stays')
+  const last = await client.poll('outlivers', memberId, { after: token, commit: token })
+  expect(last).toMatchObject({ records: [], assignment: [] })
+})
+
+test('partitions that others have by now are told, by name; the rest is committed', async () => {
+  await client.topic('handed', 2, 4)
+  const { memberId } = await client.join('handers', { topics: ['handed'] })
+  const { token } = await client.poll('handers', memberId)
+  await client.join('handers', { topics: ['handed'] })
+  await client.poll('handers', memberId, { after: token })
+  const next = await client.poll('handers', memberId, { after: token, commit: token })
+  expect(next.fenced).toEqual([{ topic: 'handed', partition: 1 - next.assignment[0]!.partition }])
+  expect((await committedOf('handers')).filter((offset) => offset === 2)).toHaveLength(1)
+})
