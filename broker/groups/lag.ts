@@ -15,6 +15,11 @@ export interface Lag {
   readonly ms: number | null
 }
 
+type LaggingPartition = Pick<
+  Partition,
+  'topicId' | 'partition' | 'logStartOffset' | 'highWatermark' | 'read'
+>
+
 /** Stored bytes looked at: a batch is read whole in any case. */
 const LOOK_BYTES = 1
 /** Places remembered, of all partitions. */
@@ -29,7 +34,7 @@ export class LagReader {
   }
 
   /** The lag of a reader that goes on at `offset`. Before the start of the log counts as the start. */
-  async lagAt(partition: Partition, offset: number, nowMs: number): Promise<Lag> {
+  async lagAt(partition: LaggingPartition, offset: number, nowMs: number): Promise<Lag> {
     const from = Math.max(offset, partition.logStartOffset)
     const records = Math.max(0, partition.highWatermark - from)
     if (records === 0) return { records, ms: 0 }
@@ -42,7 +47,7 @@ export class LagReader {
     }
   }
 
-  async #timeOfNext(partition: Partition, offset: number): Promise<number | undefined> {
+  async #timeOfNext(partition: LaggingPartition, offset: number): Promise<number | undefined> {
     const key = `${partition.topicId}/${partition.partition}/${offset}`
     const known = this.#times.get(key)
     if (known !== undefined) return known
@@ -53,7 +58,7 @@ export class LagReader {
     return timestampMs
   }
 
-  async #read(partition: Partition, offset: number): Promise<number | undefined> {
+  async #read(partition: LaggingPartition, offset: number): Promise<number | undefined> {
     for (let at = offset; at < partition.highWatermark; ) {
       const { bytes, nextOffset } = await partition.read(at, { maxBytes: LOOK_BYTES })
       if (bytes.length === 0) return undefined
@@ -66,10 +71,24 @@ export class LagReader {
   }
 
   #timeIn(batch: RecordBatch, offset: number): number | undefined {
-    // All its records have one time, so none needs to be opened.
-    if (batch.baseOffset >= offset && batch.baseTimestamp >= 0) return batch.baseTimestamp
+    if (batch.baseOffset >= offset) {
+      const timestampMs = timeOfFirst(batch)
+      if (timestampMs !== undefined) return timestampMs
+    }
     const cursor = new RecordCursor(batch, { maxDecompressedBytes: this.#maxDecompressedBytes })
     while (cursor.next()) if (cursor.offset >= offset) return cursor.timestamp
     return undefined
   }
+}
+
+/**
+ * The time of a batch's first record where its header says that. Of a batch that compaction took records from
+ * it does not: what it begins with may be gone, and in place of its time there may be when its tombstones may go.
+ */
+function timeOfFirst(batch: RecordBatch): number | undefined {
+  if (batch.recordCount === 0) return undefined
+  if (batch.timestampType === 'LogAppendTime') return batch.maxTimestamp
+  const isWhole = batch.recordCount === batch.lastOffsetDelta + 1
+  const isTime = batch.deleteHorizonMs === undefined && batch.baseTimestamp >= 0
+  return isWhole && isTime ? batch.baseTimestamp : undefined
 }

@@ -87,6 +87,18 @@ test('lag is told in records and in time', async () => {
   expect(place!.lagMs).toBeLessThan(62 * 60_000)
 })
 
+test('lag in time goes by the time of the append where the topic does', async () => {
+  const config = { 'message.timestamp.type': 'LogAppendTime' }
+  await client.get('PUT', '/v1/topics/appended', { partitions: 1, config })
+  const records = [0, 1].map((value) => ({ value, timestamp: 1_000 }))
+  await client.get('POST', '/v1/topics/appended/records?as=json', { records })
+  for (const offset of [0, 1]) {
+    const offsets = [{ topic: 'appended', partition: 0, offset }]
+    await client.get('PUT', '/v1/groups/prompt/offsets', { offsets })
+    expect((await offsetsOf('prompt'))[0]!.lagMs).toBeLessThan(60 * 60_000)
+  }
+})
+
 test('without a member offsets are committed only while the group has none', async () => {
   await client.topic('guarded', 1, 5)
   const offsets = [{ topic: 'guarded', partition: 0, offset: 3 }]
