@@ -101,7 +101,7 @@ export class BrokerCore {
       clock: dependencies.clock,
       logger: dependencies.logger,
       image: () => this.metadata.image,
-      partitions: () => this.replicas.partitionsOf(OFFSETS_TOPIC),
+      partition: (number) => this.replicas.partition(OFFSETS_TOPIC, number),
       createTopic: async () => {
         await this.topics.create(offsetsTopic(settings), { internal: true })
       },

@@ -27,6 +27,7 @@ import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import { LagReader } from './lag.ts'
 import { MemberWakes } from './member-wakes.ts'
 import { TopicsView } from './topics-view.ts'
+import { type Shard, UnservedShard } from './unserved-shard.ts'
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
 
@@ -46,8 +47,8 @@ export interface CoordinatorOptions {
   readonly clock: Clock
   readonly logger: Logger
   image(): ClusterImage
-  /** Partitions of `__consumer_offsets`; throws UNKNOWN_TOPIC_OR_PARTITION before there is one. */
-  partitions(): readonly Partition[]
+  /** A partition of `__consumer_offsets`. Throws KAFKA_STORAGE_ERROR when its log can not be used. */
+  partition(number: number): Partition
   /** Makes `__consumer_offsets`; rejects with TOPIC_ALREADY_EXISTS where another call was faster. */
   createTopic(): Promise<void>
 }
@@ -59,7 +60,8 @@ export class GroupCoordinator {
   readonly #deadlines: Deadlines
   readonly #topics: TopicsView
   readonly #wakes: MemberWakes
-  #shards: readonly GroupShard[] = []
+  /** By number of their partition. */
+  #shards: readonly Shard[] = []
   #creating: Promise<void> | undefined
   #topicsChange: Promise<void> = Promise.resolve()
   #isTopicsChangeDue = false
@@ -77,8 +79,9 @@ export class GroupCoordinator {
 
   /** Begins to load the groups there are: once, when the logs are there. */
   open(): void {
-    if (this.#isClosed || this.#options.image().activeTopic(OFFSETS_TOPIC) === undefined) return
-    this.#shards = this.#options.partitions().map((partition) => this.#shard(partition))
+    const topic = this.#options.image().activeTopic(OFFSETS_TOPIC)
+    if (this.#isClosed || topic === undefined) return
+    this.#shards = Array.from({ length: topic.partitions }, (_, number) => this.#shard(number))
     this.topicsChanged()
     this.#expireLater()
   }
@@ -107,7 +110,7 @@ export class GroupCoordinator {
    */
   async run<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
     const begins = event.kind === 'join' || event.kind === 'commitOffsets'
-    let shard: GroupShard
+    let shard: Shard
     try {
       if (this.#shards.length === 0 && begins) await this.#createTopic()
       shard = this.#shardOf(groupId)
@@ -184,8 +187,16 @@ export class GroupCoordinator {
     for (const shard of this.#shards) shard.close()
   }
 
-  #shard(partition: Partition): GroupShard {
+  #shard(number: number): Shard {
     const { limits, patterns, clock, logger } = this.#options
+    let partition: Partition
+    try {
+      partition = this.#options.partition(number)
+    } catch (error) {
+      const values = { topic: OFFSETS_TOPIC, partition: number, error }
+      logger.error(values, 'the groups of a partition are not served: its log is not open')
+      return new UnservedShard(error)
+    }
     return new GroupShard({
       partition,
       limits,
@@ -212,7 +223,7 @@ export class GroupCoordinator {
     )
   }
 
-  #shardOf(groupId: string): GroupShard {
+  #shardOf(groupId: string): Shard {
     const count = this.#shards.length
     if (count === 0) throw unknownGroup(groupId)
     return this.#shards[partitionOfGroup(groupId, count)]!
@@ -266,8 +277,13 @@ export class GroupCoordinator {
     const failures: unknown[] = []
     for (const shard of this.#shards) {
       if (!shard.isServed && event.kind !== 'deleteTopic') continue
-      await shard.whenLoaded().catch((error) => failures.push(error))
-      if (!shard.isLoaded) continue
+      try {
+        // It may have to be read again by the time it was read.
+        while (!shard.isLoaded) await shard.whenLoaded()
+      } catch (error) {
+        failures.push(error)
+        continue
+      }
       const groupIds = [...shard.groups.keys()]
       for (let at = 0; at < groupIds.length; at += GROUPS_AT_ONCE) {
         const runs = groupIds.slice(at, at + GROUPS_AT_ONCE).map((id) => shard.run(id, event))

@@ -59,6 +59,8 @@ export class GroupShard {
   /** Resolves when they are; replaced when they must be read again. */
   #loaded: Promise<void>
   #loadAgain: Deadline | undefined
+  /** One after the other. */
+  #failedLoads = 0
   /** The last batch we appended, once it is durable. */
   #lastAppend: Promise<unknown> = Promise.resolve()
   /** Invariant: where our next batch goes; somebody took batches back if the log says otherwise. */
@@ -278,14 +280,18 @@ export class GroupShard {
     )
   }
 
-  /** Too many files are open, or memory is short: that passes. A disk that failed does not. */
+  /**
+   * Too many files are open, or memory is short: that passes. A disk that failed does not. What is damaged does
+   * not either, but is not always told from what passes: it is tried ever more rarely.
+   */
   #loadFailed(error: unknown): void {
     if (this.#isClosed) return
     const { topic, partition, isServed } = this.#options.partition
     const values = { topic, partition, error }
     this.#options.logger.error(values, 'groups could not be loaded')
     if (isServed) {
-      this.#loadAgain = this.#options.deadlines.add(LOAD_AGAIN_MS, () => this.#reload())
+      const delayMs = Math.min(LOAD_AGAIN_MS * 2 ** this.#failedLoads++, LOAD_AGAIN_MS_MAX)
+      this.#loadAgain = this.#options.deadlines.add(delayMs, () => this.#reload())
     }
   }
 
@@ -301,6 +307,7 @@ export class GroupShard {
     const { nextOffset, records, skipped } = await loadRecords(partition, clock, take)
     this.#nextOffset = nextOffset
     this.#isLoaded = true
+    this.#failedLoads = 0
     this.#groups.clear()
     if (this.#isClosed) return
     const moment = this.#moment()
@@ -322,8 +329,9 @@ export class GroupShard {
 }
 
 const RETRY_TICK_MS = 1_000
-/** After a load that failed, until the next. */
+/** After the first load that failed, until the next; doubled with each that fails, up to a limit. */
 const LOAD_AGAIN_MS = 1_000
+const LOAD_AGAIN_MS_MAX = 60_000
 /** A disk that takes back again and again is full: who asks is told so, and need not wait for ever. */
 const LOADS_MAX = 3
 

@@ -4,12 +4,16 @@
  */
 
 import { expect, test } from 'vitest'
-import type { GroupCoordinator } from '../../../broker/groups/group-coordinator.ts'
+import {
+  type GroupCoordinator,
+  partitionOfGroup,
+} from '../../../broker/groups/group-coordinator.ts'
 import { SpoolError } from '../../../client/api/errors.ts'
 import { SimulatedDisk } from '../../rigs/disk/simulated-disk.ts'
-import { startOn } from '../broker-on-disk.ts'
+import { appendTo, startOn } from '../broker-on-disk.ts'
 
 const GROUPS = ['g-0', 'g-1', 'g-2', 'g-3', 'g-4']
+const FIRST_SEGMENT = '00000000000000000000.log'
 const COMMITS = 12
 /** Beyond the calls that so many commits make. */
 const FAULTS_MAX = 80
@@ -60,6 +64,38 @@ test.each([
   },
   120_000,
 )
+
+test('a log of groups that cannot be opened takes no other group with it, nor the broker', async () => {
+  const disk = new SimulatedDisk({ seed: start })
+  const core = await startOn(disk, { offsetsTopicPartitions: 4 })
+  await core.topics.create({ name: 'orders', partitions: 1 })
+  for (const group of GROUPS) await commit(core.groups, group, 3)
+  const after = disk.powerCut(start)
+  await core.close({ markClean: false }).catch(() => {})
+  const damaged = partitionOfGroup(GROUPS[0]!, 4)
+  const log = await after.open(`/data/__consumer_offsets-${damaged}/${FIRST_SEGMENT}`, 'write')
+  await log.write([Buffer.alloc(12, 0xff)], 0)
+  await log.close()
+  const again = await startOn(after, { offsetsTopicPartitions: 4 })
+  await appendTo(again, 'orders')
+  await again.groups.whenLoaded()
+  for (const group of GROUPS) {
+    if (partitionOfGroup(group, 4) !== damaged) {
+      expect(await committed(again.groups, group)).toBe(3)
+      await commit(again.groups, group, 4)
+      continue
+    }
+    const offline = { code: 'KAFKA_STORAGE_ERROR' }
+    await expect(commit(again.groups, group, 4)).rejects.toMatchObject({
+      ...offline,
+      outcome: 'refused',
+    })
+    await expect(again.groups.describe(group)).rejects.toMatchObject(offline)
+  }
+  // What its groups committed is not forgotten, so the topic's id is not either.
+  await expect(again.topics.delete('orders')).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' })
+  await again.close({ markClean: false })
+})
 
 async function commit(groups: GroupCoordinator, group: string, offset: number): Promise<void> {
   const offsets = [{ topic: 'orders', partition: 0, offset }]

@@ -39,7 +39,7 @@ export class CoordinatorRig {
       clock: serving.clock,
       logger: silentLogger,
       image: () => serving.image,
-      partitions: () => serving.replicas.partitionsOf(OFFSETS_TOPIC),
+      partition: (number) => serving.replicas.partition(OFFSETS_TOPIC, number),
       createTopic: async () => this.put(OFFSETS_TOPIC, 1),
     })
   }

@@ -160,6 +160,29 @@ describe('loading', () => {
     again.close()
   })
 
+  test('that fails again and again is tried ever more rarely, and once a minute at last', async () => {
+    await rig.durably(rig.commit('g', 5))
+    const again = rig.coordinator()
+    const read = vi.spyOn(rig.log(), 'read').mockRejectedValue(new Error('a batch is damaged'))
+    again.open()
+    await again.whenLoaded()
+    await settled()
+    const tries: number[] = []
+    for (let second = 1; second <= 300; second++) {
+      const { calls } = read.mock
+      const before = calls.length
+      rig.serving.clock.advance(1_000)
+      await settled()
+      await settled()
+      if (calls.length > before) tries.push(second)
+    }
+    expect(tries).toEqual([1, 3, 7, 15, 31, 63, 123, 183, 243])
+    read.mockRestore()
+    rig.serving.clock.advance(60_000)
+    expect(await rig.committed('g', again)).toEqual([5])
+    again.close()
+  })
+
   test('needs no place among the requests that wait, and goes on while the broker stops', async () => {
     const full = new CoordinatorRig({ waitingRequestsMax: 0 })
     full.put('orders', 1)
