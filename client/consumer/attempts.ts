@@ -8,7 +8,7 @@
 
 import { ReadBatch } from '../reader/read-batch.ts'
 import type { ReadRecord } from '../reader/read-record.ts'
-import { pause, retryDelayMs } from '../retry.ts'
+import { retryDelayMs } from '../retry.ts'
 import type { DeadLetterOffice } from './dead-letters.ts'
 import type { Lane, Piece } from './lane.ts'
 import type { Patience } from './patience.ts'
@@ -21,6 +21,9 @@ export interface AttemptOptions<T> {
   readonly office: DeadLetterOffice | undefined
   readonly patience: Patience
 }
+
+/** Others have its turn meanwhile. Rejects when another attempt would be in vain. */
+type Rest = (ms: number) => Promise<void>
 
 interface Call<K, V> {
   /** A record, or a batch without those of its records that are done. */
@@ -50,13 +53,13 @@ export class Attempts<K, V, T> {
 
   /**
    * True once the piece is done: handled, or among the dead letters. False: it was given up, because its
-   * partition is wanted elsewhere.
+   * partition is wanted elsewhere. `rest` waits before another attempt.
    *
    * @throws what the handler threw last, where there is no office; what the office throws.
    */
-  async work(piece: Piece<K, V>, lane: Lane<K, V>): Promise<boolean> {
+  async work(piece: Piece<K, V>, lane: Lane<K, V>, rest: Rest): Promise<boolean> {
     try {
-      await this.#tryAll(piece, lane)
+      await this.#tryAll(piece, lane, rest)
       return true
     } catch (error) {
       // Whatever else it was: nobody wants to know any more.
@@ -65,7 +68,7 @@ export class Attempts<K, V, T> {
     }
   }
 
-  async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>): Promise<void> {
+  async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>, rest: Rest): Promise<void> {
     const { handler, patience } = this.#options
     const { signal } = lane.gone
     let call: Call<K, V> | undefined = { given: piece.record ?? piece.batch!, attempt: 1 }
@@ -78,7 +81,7 @@ export class Attempts<K, V, T> {
       } catch (thrown) {
         lane.calledAt = undefined
         if (signal.aborted) throw GIVEN_UP
-        call = await this.#after(failureOf(call, thrown), piece, lane)
+        call = await this.#after(failureOf(call, thrown), piece, lane, rest)
       }
     }
   }
@@ -88,6 +91,7 @@ export class Attempts<K, V, T> {
     failure: Failure<K, V>,
     piece: Piece<K, V>,
     lane: Lane<K, V>,
+    rest: Rest,
   ): Promise<Call<K, V> | undefined> {
     const { retry, office } = this.#options
     const { thrown, error, named, attempt } = failure
@@ -95,24 +99,24 @@ export class Attempts<K, V, T> {
     if (from !== undefined) piece.tracker.moveTo(piece.nextOffset, from)
     const given = from === undefined ? failure.given : piece.batch!.startingAt(from)!
     if (attempt < retry.attempts && retry.isWorthIt(error)) {
-      await this.#waitBefore(attempt, lane)
+      await this.#restAfter(attempt, rest)
       return { given, attempt: attempt + 1, failedAt: from }
     }
     if (office === undefined) throw thrown
     await this.#bury(named ?? failure.given, { error, attempts: attempt }, office, lane.gone.signal)
     if (from === undefined) return undefined
     piece.tracker.moveTo(piece.nextOffset, from + 1)
-    const rest = piece.batch!.startingAt(from + 1)
+    const remainder = piece.batch!.startingAt(from + 1)
     // Who has the partition next begins with it.
-    if (rest !== undefined && lane.leaving.signal.aborted) throw GIVEN_UP
-    return rest && { given: rest, attempt: 1 }
+    if (remainder !== undefined && lane.leaving.signal.aborted) throw GIVEN_UP
+    return remainder && { given: remainder, attempt: 1 }
   }
 
-  async #waitBefore(attempt: number, lane: Lane<K, V>): Promise<void> {
+  async #restAfter(attempt: number, rest: Rest): Promise<void> {
     const { backoffMs, backoffMsMax } = this.#options.retry
     const backoff = { retryBackoffMs: backoffMs, retryBackoffMsMax: backoffMsMax }
     try {
-      await pause(retryDelayMs(attempt, backoff, Math.random()), lane.leaving.signal)
+      await rest(retryDelayMs(attempt, backoff, Math.random()))
     } catch {
       throw GIVEN_UP
     }

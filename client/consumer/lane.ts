@@ -35,6 +35,8 @@ export class Lane<K, V> {
   calledAt: number | undefined
   /** It has its turn, or waits for it. */
   isScheduled = false
+  /** Its piece in hand was to wait before another attempt, and has waited: this gives it its turn. */
+  goOn: (() => void) | undefined
   /** Nothing more of it is wanted: another attempt would be in vain. */
   readonly leaving = new AbortController()
   readonly gone = new AbortController()

@@ -51,7 +51,10 @@ export interface DeadLetter {
 }
 
 export interface RunOptions {
-  /** How many partitions are worked on at one time; 1 when absent. Of each, one record after another. */
+  /**
+   * How many partitions are worked on at one time; 1 when absent. Of each, one record after another. Those
+   * whose record waits for another attempt do not count.
+   */
   readonly concurrency?: number
   /** When a handler throws; without it, it is called once. */
   readonly retry?: RunRetry

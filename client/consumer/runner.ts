@@ -4,10 +4,13 @@
  * more of it is fetched.
  *
  *     session.poll ─► lane of the partition ─► its turn ─► handler (attempts.ts) ─► done ─► its next turn
+ *                                                 ▲             └─ threw ─► rests ─┐
+ *                                                 └────────────────────────────────┘
  *
  * Owns turns, lanes and their bounds, and how a run ends.
  */
 
+import { pause } from '../retry.ts'
 import type { Attempts } from './attempts.ts'
 import type { ConsumerSession, GivenBatch } from './consumer-session.ts'
 import { type HeldPartition, idOf } from './held-partition.ts'
@@ -32,7 +35,10 @@ export class Runner<K, V, T> implements Worker<K, V> {
   readonly #turns: Lane<K, V>[] = []
   /** Those with a piece in hand, also where their partition was taken away or sought elsewhere meanwhile. */
   readonly #busy = new Map<string, Lane<K, V>>()
+  /** Each has one turn at a time; `concurrency` of them at most. */
   #workers = 0
+  /** Pieces in hand that wait before another attempt. */
+  #resting = 0
   #failure: { readonly reason: unknown } | undefined
   #onIdle: (() => void) | undefined
 
@@ -127,21 +133,31 @@ export class Runner<K, V, T> implements Worker<K, V> {
 
   /** Gives the lane a turn, where it has something to do and none of its partition is being done. */
   #schedule(lane: Lane<K, V>): void {
-    const { session, concurrency } = this.#options
+    const { session } = this.#options
     if (lane.isScheduled || lane.isEmpty || session.isHalted || this.#busy.has(lane.id)) return
     lane.isScheduled = true
     this.#turns.push(lane)
-    if (this.#workers >= concurrency) return
+    this.#startWorker()
+  }
+
+  #startWorker(): void {
+    if (this.#turns.length === 0 || this.#workers >= this.#options.concurrency) return
     this.#workers++
     void this.#takeTurns()
   }
 
   async #takeTurns(): Promise<void> {
-    const { session } = this.#options
-    for (;;) {
+    const { session, concurrency } = this.#options
+    // More than there may be: one came back from its rest to give up.
+    while (this.#workers <= concurrency) {
       if (session.pace.step()) await session.pace.next()
       const lane = this.#turns.shift()
       if (lane === undefined) break
+      if (lane.goOn !== undefined) {
+        // The turn is now that of whoever rested.
+        lane.goOn()
+        return
+      }
       lane.isScheduled = false
       try {
         await this.#takeTurn(lane)
@@ -151,7 +167,11 @@ export class Runner<K, V, T> implements Worker<K, V> {
       }
     }
     this.#workers--
-    if (this.#workers === 0) this.#onIdle?.()
+    if (this.#isIdle) this.#onIdle?.()
+  }
+
+  get #isIdle(): boolean {
+    return this.#workers === 0 && this.#resting === 0
   }
 
   async #takeTurn(lane: Lane<K, V>): Promise<void> {
@@ -164,7 +184,7 @@ export class Runner<K, V, T> implements Worker<K, V> {
     this.#busy.set(id, lane)
     let isDone = false
     try {
-      isDone = await attempts.work(piece, lane)
+      isDone = await attempts.work(piece, lane, (ms) => this.#rest(lane, ms))
     } finally {
       this.#busy.delete(id)
       lane.calledAt = undefined
@@ -172,6 +192,43 @@ export class Runner<K, V, T> implements Worker<K, V> {
       const next = this.#lanes.get(id)
       if (next !== undefined) this.#schedule(next)
     }
+  }
+
+  /** Gives its turn to others for so long, and waits for another one. Rejects once the lane is to go. */
+  async #rest(lane: Lane<K, V>, ms: number): Promise<void> {
+    const { signal } = lane.leaving
+    this.#workers--
+    this.#resting++
+    this.#startWorker()
+    let hasTurn = false
+    try {
+      await pause(ms, signal)
+      if (this.#workers >= this.#options.concurrency) {
+        await this.#nextTurn(lane, signal)
+        hasTurn = true
+      }
+    } finally {
+      this.#resting--
+      if (!hasTurn) this.#workers++
+    }
+  }
+
+  /** Resolves with the turn of a worker. */
+  async #nextTurn(lane: Lane<K, V>, signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const giveUp = () => {
+      this.#turns.splice(this.#turns.indexOf(lane), 1)
+      lane.goOn = undefined
+      reject(signal.reason)
+    }
+    lane.goOn = () => {
+      signal.removeEventListener('abort', giveUp)
+      lane.goOn = undefined
+      resolve()
+    }
+    this.#turns.push(lane)
+    signal.addEventListener('abort', giveUp, { once: true })
+    await promise
   }
 
   #letMoreIn(lane: Lane<K, V>): void {
@@ -188,7 +245,7 @@ export class Runner<K, V, T> implements Worker<K, V> {
     const timer = setTimeout(resolve, closeTimeoutMs)
     const idle = new Promise<void>((resolveIdle) => {
       this.#onIdle = resolveIdle
-      if (this.#workers === 0) resolveIdle()
+      if (this.#isIdle) resolveIdle()
     })
     await Promise.race([idle, late])
     clearTimeout(timer)
