@@ -1,4 +1,4 @@
-/** Being a member of a group over HTTP: join, heartbeat, leave. */
+/** Being a member of a group over HTTP: join, be looked at, heartbeat, leave. */
 
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
@@ -6,9 +6,11 @@ import { ROUTES } from '../../../client/api/routes.ts'
 import type { HeartbeatReply } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { MemberReply } from '../../groups/group-event.ts'
+import { unknownMember } from '../../groups/group-refusals.ts'
 import { addRoute } from '../add-route.ts'
 import { assignmentOf, ownedOf } from '../groups/assignment.ts'
 import { memberDetails, startAt } from '../groups/joining.ts'
+import { memberDescription } from '../groups/member-description.ts'
 
 export function registerGroupMembers(app: FastifyInstance, context: BrokerContext): void {
   addRoute(app, context, ROUTES.joinGroup, {
@@ -27,6 +29,14 @@ export function registerGroupMembers(app: FastifyInstance, context: BrokerContex
       }
       const path = `/v1/groups/${encodeURIComponent(group)}/members/${encodeURIComponent(joined.memberId)}`
       return { status: 201, headers: { location: path }, document }
+    },
+  })
+  addRoute(app, context, ROUTES.describeMember, {
+    handle: async ({ params: { group, memberId } }) => {
+      const { members } = await context.groups.describe(group)
+      const member = members.find((each) => each.memberId === memberId)
+      if (member === undefined) throw unknownMember(group, memberId)
+      return { document: memberDescription(member) }
     },
   })
   addRoute(app, context, ROUTES.heartbeat, {

@@ -8,12 +8,13 @@ import type { BrokerContext } from '../../context.ts'
 import { addRoute } from '../add-route.ts'
 import { poll, pollTokenOf } from '../groups/poll.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
+import { indentJson } from '../records/indent-json.ts'
 import { RawReply } from '../records/raw-reply.ts'
 import { untilGone } from '../records/until-gone.ts'
 
 export function registerGroupPoll(app: FastifyInstance, context: BrokerContext): void {
   addRoute(app, context, ROUTES.poll, {
-    handle: async ({ params, body, reply }) => {
+    handle: async ({ params, query, body, reply }) => {
       const member = { groupId: params.group, memberId: params.memberId }
       const request = {
         ...member,
@@ -24,9 +25,10 @@ export function registerGroupPoll(app: FastifyInstance, context: BrokerContext):
       }
       const held = new HeldBytes(app.face.queuedBytes)
       try {
-        const payload = await untilGone(reply.raw, app.face.closing, (signal) =>
+        const page = await untilGone(reply.raw, app.face.closing, (signal) =>
           poll(request, { context, signal, hold: (bytes) => held.resize(bytes) }),
         )
+        const payload = query.pretty === true ? Buffer.from(indentJson(page.toString())) : page
         held.resize(payload.length)
         const headers = { 'content-type': JSON_TYPE, 'content-length': payload.length }
         const { streamStalledMsMax: stalledMsMax } = context.settings

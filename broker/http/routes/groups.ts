@@ -5,11 +5,10 @@ import { GROUP_LIST_LIMIT_DEFAULT } from '../../../client/api/route-table/groups
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { GroupDescription, GroupSummary } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
-import type * as groups from '../../groups/group-event.ts'
 import type { GroupMachine } from '../../groups/group-machine.ts'
 import { addRoute } from '../add-route.ts'
-import { flat } from '../groups/assignment.ts'
 import { groupOffsets } from '../groups/group-offsets.ts'
+import { memberDescription } from '../groups/member-description.ts'
 
 export function registerGroups(app: FastifyInstance, context: BrokerContext): void {
   registerList(app, context)
@@ -21,7 +20,7 @@ export function registerGroups(app: FastifyInstance, context: BrokerContext): vo
         state: group.state,
         epoch: group.groupEpoch,
         assignor: group.assignor,
-        members: group.members.map(memberDocument),
+        members: group.members.map(memberDescription),
         offsets: await groupOffsets(context, group),
       }
       return { document }
@@ -69,16 +68,4 @@ function registerList(app: FastifyInstance, context: BrokerContext): void {
 function summarize(context: BrokerContext, group: GroupMachine): GroupSummary {
   const { groupId, state, groupEpoch, members } = group.describe(context.groups.topics)
   return { groupId, state, members: members.length, epoch: groupEpoch }
-}
-
-function memberDocument(member: groups.MemberDescription): GroupDescription['members'][number] {
-  const { target: _target, assignor: _assignor, assignment, revoking, topics, ...rest } = member
-  const places = (of: readonly groups.AssignedTopic[]) =>
-    flat(of).map(({ topic, partition }) => ({ topic, partition }))
-  return {
-    ...rest,
-    topics: [...topics],
-    assignment: places(assignment),
-    revoking: places(revoking),
-  }
 }

@@ -17,6 +17,7 @@ import {
   HeartbeatReply,
   JoinedGroup,
   JoinGroup,
+  MemberDescription,
   MemberId,
   Poll,
   PollReply,
@@ -100,6 +101,15 @@ export const GROUP_ROUTES = {
         headers: { Location: 'The member.' },
       },
     },
+  }),
+  describeMember: defineRoute({
+    method: 'GET',
+    path: '/v1/groups/{group}/members/{memberId}',
+    operationId: 'describeMember',
+    tag: 'Groups',
+    summary: 'Describe a member: what it subscribes to, what it has and has to let go of',
+    params: { group: GroupId, memberId: MemberId },
+    responses: { 200: answer('The member.', MemberDescription) },
   }),
   heartbeat: defineRoute({
     method: 'POST',

@@ -261,7 +261,10 @@ export const GroupList = strictObject({
 
 export const MemberDescription = strictObject({
   memberId: MemberId,
-  memberEpoch: Epoch,
+  memberEpoch: Type.Integer({
+    minimum: -2,
+    description: '-2: it left for a while, and its partitions wait for it.',
+  }),
   instanceId: Type.Union([Type.String(), Type.Null()]),
   clientId: Type.String(),
   clientHost: Type.String(),
@@ -351,6 +354,7 @@ export type CommittedOffset = Static<typeof CommittedOffset>
 export type GroupOffset = Static<typeof GroupOffset>
 export type GroupOffsets = Static<typeof GroupOffsets>
 export type GroupSummary = Static<typeof GroupSummary>
+export type MemberDescription = Static<typeof MemberDescription>
 export type GroupDescription = Static<typeof GroupDescription>
 export type ResetOffsets = Static<typeof ResetOffsets>
 export type ResetReply = Static<typeof ResetReply>

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import type { GroupDescription, JoinedGroup } from '../../../../client/api/schemas/groups.ts'
 import { GroupClient, partitionsOf } from './group-client.ts'
 
 let broker: TestBroker
@@ -115,6 +116,39 @@ test('a static member that comes back has its partitions still', async () => {
   const back = await client.join('named', { topics: ['static'], instanceId: 'one' })
   expect(back.assignment.length + other.assignment.length).toBeLessThanOrEqual(2)
   expect(back.assignment.length).toBeGreaterThanOrEqual(1)
+})
+
+test('a member can be looked at where joining says it is, present or away', async () => {
+  await client.topic('seen', 2)
+  const body = { topics: ['seen'], instanceId: 'a/b', memberId: 'a member / ü', clientId: 'me' }
+  const joined = await client.ask<JoinedGroup>('POST', '/v1/groups/look%20here/members', body)
+  const place = joined.headers.get('location')!
+  const { memberId, memberEpoch } = joined.document
+  const seen = await client.get('GET', place)
+  expect(seen).toMatchObject({
+    memberId,
+    memberEpoch,
+    instanceId: 'a/b',
+    clientId: 'me',
+    topics: ['seen'],
+    topicPattern: null,
+    assignment: [0, 1].map((partition) => ({ topic: 'seen', partition })),
+    revoking: [],
+  })
+  const { members } = await client.get<GroupDescription>('GET', '/v1/groups/look%20here')
+  expect(members).toEqual([seen])
+  await client.get('DELETE', `${place}?temporary=true`)
+  expect(await client.get('GET', place)).toMatchObject({ memberEpoch: -2 })
+  await client.get('POST', '/v1/groups/look%20here/members', body)
+  await client.get('DELETE', place)
+  expect(await client.ask('GET', place)).toMatchObject({
+    status: 404,
+    document: { code: 'UNKNOWN_MEMBER_ID' },
+  })
+  expect(await client.ask('GET', '/v1/groups/nowhere/members/x')).toMatchObject({
+    status: 404,
+    document: { code: 'GROUP_ID_NOT_FOUND' },
+  })
 })
 
 test.each([

@@ -118,3 +118,20 @@ test('partitions that others have by now are told, by name; the rest is committe
   expect(next.fenced).toEqual([{ topic: 'handed', partition: 1 - next.assignment[0]!.partition }])
   expect((await committedOf('handers')).filter((offset) => offset === 2)).toHaveLength(1)
 })
+
+test('pretty=true indents a page for people', async () => {
+  await client.topic('pretty', 1, 1)
+  const { memberId } = await client.join('people', { topics: ['pretty'] })
+  const ask = async (query: string) => {
+    const response = await fetch(
+      `${broker.url}/v1/groups/people/members/${memberId}/poll${query}`,
+      { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' },
+    )
+    expect(response.headers.get('content-type')).toBe('application/json')
+    return await response.text()
+  }
+  const [plain, pretty] = [await ask(''), await ask('?pretty=true')]
+  expect(plain.trimEnd()).not.toContain('\n')
+  expect(pretty).toMatch(/^\{\n {2}"records": \[\n {4}\{\n {6}"topic": "pretty",\n/)
+  expect(JSON.parse(pretty)).toEqual(JSON.parse(plain))
+})
