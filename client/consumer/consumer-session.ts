@@ -279,9 +279,12 @@ export class ConsumerSession<K, V> {
   }
 }
 
-/** No later commit will fare better, and no rebalance is the reason. */
+/**
+ * No later commit will fare better, and no rebalance is the reason. Who is beyond the end of the log is told
+ * so by its source as well, and goes on as `outOfRange` says.
+ */
 function isFatal(error: SpoolError): boolean {
-  return !error.retriable && !isFenced(error)
+  return !error.retriable && !isFenced(error) && error.code !== 'OFFSET_OUT_OF_RANGE'
 }
 
 function subscriptionOf<K, V>(settings: ConsumerSettings<K, V>) {

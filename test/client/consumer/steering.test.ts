@@ -235,6 +235,27 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     expect(journal.records.sort()).toEqual(['0/7', '0/8', '0/9', '1/7', '1/8', '1/9'])
   })
 
+  test('what was sought beyond the end is not committed, and the loop goes on where outOfRange says', async () => {
+    const topic = await newTopic(writer)
+    await write(writer, topic, 5)
+    const group = newGroup()
+    const consumer = client.consumer({ group, topics: [topic], autoCommitIntervalMs: 10 })
+    const journal = new Journal()
+    const reading = consume(consumer, journal)
+    await until(() => journal.records.length === 5)
+    await expect.poll(() => committedOf(client, group), { timeout: 20_000 }).toEqual([5])
+    consumer.pause([{ topic, partition: 0 }])
+    await consumer.seek(topic, 0, 1_000)
+    await settled()
+    expect(await committedOf(client, group)).toEqual([5])
+    consumer.resume([{ topic, partition: 0 }])
+    await until(() => journal.records.length === 10)
+    expect(journal.records.slice(5)).toEqual(journal.records.slice(0, 5))
+    await consumer.close()
+    await reading
+    expect(await committedOf(client, group)).toEqual([5])
+  })
+
   test('an offset that was removed meanwhile is passed over, or ends the loop where that is asked', async () => {
     const topic = await newTopic(writer)
     await write(writer, topic, 100)
