@@ -28,7 +28,7 @@ import { HeldBytes } from './limits/byte-budget.ts'
 import { Check, PathCheck, QueryCheck } from './validation.ts'
 
 /** The largest JSON document of an administrative route: far more than any topic's settings. */
-const DOCUMENT_BYTES_MAX = 1024 * 1024
+export const DOCUMENT_BYTES_MAX = 1024 * 1024
 
 /** One request on its way through a route. */
 export interface Call<R extends Route> {
@@ -143,7 +143,8 @@ export function addRoute<R extends Route>(
   })
 }
 
-function documentLimits(context: BrokerContext): BodyLimits {
+/** What holds for a document of a route that says nothing else. */
+export function documentLimits(context: BrokerContext): BodyLimits {
   const { httpIdleMsMax, httpRequestMsMax } = context.settings
   return {
     bytesMax: DOCUMENT_BYTES_MAX,

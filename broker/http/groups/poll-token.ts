@@ -43,7 +43,6 @@ export interface PollToken {
 const VERSION = 1
 const UUID_BYTES = 16
 const CHECKSUM_BYTES = 4
-const PLACES_MAX = 100_000
 const BASE64URL = /^[A-Za-z0-9_-]+$/
 
 export function encodePollToken(
@@ -77,10 +76,21 @@ export function encodePollToken(
   return bytes.toString('base64url', 0, at)
 }
 
-/** @throws SpoolError INVALID_REQUEST for what no broker gave for this group; `name` is the field it came in. */
-export function decodePollToken(groupId: string, text: string, name: string): PollToken {
+export interface DecodeOptions {
+  readonly groupId: string
+  /** The field it came in, for the error. */
+  readonly name: string
+  /** More partitions than there may be: a few bytes each, which would be large as objects. */
+  readonly placesMax: number
+}
+
+/** @throws SpoolError INVALID_REQUEST for what no broker gave for this group. */
+export function decodePollToken(
+  text: string,
+  { groupId, name, placesMax }: DecodeOptions,
+): PollToken {
   try {
-    return tokenOf(groupId, text)
+    return tokenOf(groupId, text, placesMax)
   } catch (error) {
     const why = (error as Error).message
     const detail = `field ${name} is no token of a poll of group ${groupId}: ${why}; give the token of an earlier answer as it is`
@@ -88,7 +98,7 @@ export function decodePollToken(groupId: string, text: string, name: string): Po
   }
 }
 
-function tokenOf(groupId: string, text: string): PollToken {
+function tokenOf(groupId: string, text: string, placesMax: number): PollToken {
   if (!BASE64URL.test(text)) throw new RangeError('it has characters that no token has')
   const bytes = Buffer.from(text, 'base64url')
   const end = bytes.length - CHECKSUM_BYTES
@@ -114,7 +124,10 @@ function tokenOf(groupId: string, text: string): PollToken {
     if (end - at < UUID_BYTES) throw new RangeError('it was cut or changed')
     const topicId = uuidOf(bytes.toString('hex', at, at + UUID_BYTES))
     at += UUID_BYTES
-    const count = next(PLACES_MAX - places.length)
+    const count = next()
+    if (count > placesMax - places.length) {
+      throw new RangeError(`it has more than ${placesMax} partitions, which is partitions.max`)
+    }
     let partition = -1
     for (let index = 0; index < count; index++) {
       partition += 1 + next(2 ** 31 - 1)

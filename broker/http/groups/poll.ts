@@ -43,14 +43,21 @@ export interface PollOptions {
   readonly hold: (bytes: number) => void
 }
 
+/** Whose a token must be, and how much of it there may be. */
+interface TokenOwner {
+  readonly groupId: string
+  readonly memberId: string
+  readonly placesMax: number
+}
+
 /** The token in `text`, which must be one of this member's. */
 export function pollTokenOf(
   text: string | undefined,
   name: 'after' | 'commit',
-  { groupId, memberId }: { readonly groupId: string; readonly memberId: string },
+  { groupId, memberId, placesMax }: TokenOwner,
 ): PollToken | undefined {
   if (text === undefined) return undefined
-  const token = decodePollToken(groupId, text, name)
+  const token = decodePollToken(text, { groupId, name, placesMax })
   if (token.memberId === memberId) return token
   throw new SpoolError(
     'FENCED_MEMBER_EPOCH',

@@ -11,6 +11,7 @@ import type { ResetTarget } from '../../groups/group-event.ts'
 import type { Partition } from '../../partition/partition.ts'
 import { resolvePosition } from '../resolve-position.ts'
 import { flat } from './assignment.ts'
+import { checkPartitionCount } from './document-limits.ts'
 
 interface Place {
   readonly topic: string
@@ -23,10 +24,12 @@ export async function resetTargets(
   groupId: string,
   { topics, partitions, to }: ResetOffsets,
 ): Promise<ResetTarget[]> {
+  checkPartitionCount(context, 'partitions', partitions?.length ?? 0)
   if (typeof to === 'object' && 'offsets' in to) {
     if (topics !== undefined || partitions !== undefined) {
       throw invalid('to', 'lists partitions itself: leave out topics and partitions')
     }
+    checkPartitionCount(context, 'to', to.offsets.length)
     return to.offsets.map(({ topic, partition, offset }) =>
       target(context.replicas.partition(topic, partition), { offset }),
     )

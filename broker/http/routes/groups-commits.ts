@@ -10,6 +10,7 @@ import { decodeToken } from '../../groups/tokens.ts'
 import { addRoute } from '../add-route.ts'
 import { endOf, endOfToken } from '../groups/assignment.ts'
 import { commitReply } from '../groups/commit-reply.ts'
+import { listLimits } from '../groups/document-limits.ts'
 import { resetTargets } from '../groups/reset-targets.ts'
 
 export function registerGroupCommits(app: FastifyInstance, context: BrokerContext): void {
@@ -41,6 +42,7 @@ export function registerGroupCommits(app: FastifyInstance, context: BrokerContex
   })
   addRoute(app, context, ROUTES.resetOffsets, {
     appends: true,
+    limits: listLimits(context),
     handle: async ({ params: { group }, body }) => {
       const targets = await resetTargets(context, group, body).catch((error) => {
         throw withOutcome(error, 'refused')

@@ -9,6 +9,7 @@ import type { MemberReply } from '../../groups/group-event.ts'
 import { unknownMember } from '../../groups/group-refusals.ts'
 import { addRoute } from '../add-route.ts'
 import { assignmentOf, ownedOf } from '../groups/assignment.ts'
+import { checkPartitionCount, listLimits } from '../groups/document-limits.ts'
 import { memberDetails, startAt } from '../groups/joining.ts'
 import { memberDescription } from '../groups/member-description.ts'
 
@@ -40,7 +41,9 @@ export function registerGroupMembers(app: FastifyInstance, context: BrokerContex
     },
   })
   addRoute(app, context, ROUTES.heartbeat, {
+    limits: listLimits(context),
     handle: async ({ params: { group, memberId }, body: { memberEpoch, owned } }) => {
+      checkPartitionCount(context, 'owned', owned?.length ?? 0)
       const reply = await context.groups.run(group, {
         kind: 'heartbeat',
         memberId,

@@ -6,6 +6,7 @@ import { ROUTES } from '../../../client/api/routes.ts'
 import { PAGE_LIMIT_DEFAULT } from '../../../client/api/schemas/records.ts'
 import type { BrokerContext } from '../../context.ts'
 import { addRoute } from '../add-route.ts'
+import { pollLimits } from '../groups/document-limits.ts'
 import { poll, pollTokenOf } from '../groups/poll.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
 import { indentJson } from '../records/indent-json.ts'
@@ -14,12 +15,14 @@ import { untilGone } from '../records/until-gone.ts'
 
 export function registerGroupPoll(app: FastifyInstance, context: BrokerContext): void {
   addRoute(app, context, ROUTES.poll, {
+    limits: pollLimits(context),
     handle: async ({ params, query, body, reply }) => {
       const member = { groupId: params.group, memberId: params.memberId }
+      const owner = { ...member, placesMax: context.settings.partitionsMax }
       const request = {
         ...member,
-        after: pollTokenOf(body.after, 'after', member),
-        commit: pollTokenOf(body.commit, 'commit', member),
+        after: pollTokenOf(body.after, 'after', owner),
+        commit: pollTokenOf(body.commit, 'commit', owner),
         limit: body.limit ?? PAGE_LIMIT_DEFAULT,
         waitMs: body.waitMs ?? 0,
       }

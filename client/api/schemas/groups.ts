@@ -17,15 +17,28 @@ import {
 
 /** Topics one member reads, or one request names. */
 export const GROUP_TOPICS_MAX = 1_000
-/** Commits, targets or tokens in one request. */
+/** Commits or tokens in one request: more of them are several requests. */
 export const GROUP_OFFSETS_MAX = 10_000
+/**
+ * What one member owns or one reset rewinds: `partitions.max` goes no further, and its value at the broker may
+ * be less. What such an answer lists, a request takes back whole.
+ */
+export const GROUP_PARTITIONS_MAX = 1_000_000
 /** `offset.metadata.max.bytes` of the broker may be less. */
 const METADATA_CHARACTERS_MAX = 4_096
-const PATTERN_CHARACTERS_MAX = 1_000
-/** A token is opaque, and no longer than this. */
-export const TOKEN_CHARACTERS_MAX = 1_024
-/** A member owns at most all partitions there may be. */
-const OWNED_MAX = 100_000
+const PATTERN_CHARACTERS_MAX = 1_024
+/**
+ * Of a token: 17 bytes of version and topic id, three varlongs of 10, a member id of 255 UTF-16 units of 3 bytes,
+ * a checksum of 4, which are 816 bytes, in base64.
+ */
+export const TOKEN_CHARACTERS_MAX = 1_088
+/**
+ * Of the token of a poll, for each partition: a topic id of 16 bytes, its count in 1, the partition in 5, the
+ * offset in 8, which are 30 bytes and 40 characters of base64. What stands once is as long as a token.
+ */
+export const POLL_TOKEN_CHARACTERS_OF_PARTITION = 40
+const POLL_TOKEN_CHARACTERS_MAX =
+  GROUP_PARTITIONS_MAX * POLL_TOKEN_CHARACTERS_OF_PARTITION + TOKEN_CHARACTERS_MAX
 const TIMEOUT_MS_MAX = 86_400_000
 
 /** Control characters would forge log lines; "." and ".." no URL can carry. */
@@ -58,7 +71,7 @@ export const Token = Type.String({
 
 export const PollToken = Type.String({
   minLength: 1,
-  maxLength: 256 * 1024,
+  maxLength: POLL_TOKEN_CHARACTERS_MAX,
   description: 'The places after one page of a member; opaque.',
 })
 
@@ -138,8 +151,9 @@ export const Heartbeat = strictObject({
   memberEpoch: Epoch,
   owned: Type.Optional(
     Type.Array(OwnedPartition, {
-      maxItems: OWNED_MAX,
-      description: 'What the member works on now: a partition left out was let go of.',
+      maxItems: GROUP_PARTITIONS_MAX,
+      description:
+        'What the member works on now, at most partitions.max: a partition left out was let go of.',
     }),
   ),
 })
@@ -294,7 +308,7 @@ const ResetTarget = strictObject({
 export const ResetOffsets = strictObject({
   topics: Type.Optional(Topics),
   partitions: Type.Optional(
-    Type.Array(GivenPartition, { minItems: 1, maxItems: GROUP_OFFSETS_MAX }),
+    Type.Array(GivenPartition, { minItems: 1, maxItems: GROUP_PARTITIONS_MAX }),
   ),
   to: Type.Union(
     [
@@ -307,7 +321,7 @@ export const ResetOffsets = strictObject({
         }),
       }),
       strictObject({
-        offsets: Type.Array(ResetTarget, { minItems: 1, maxItems: GROUP_OFFSETS_MAX }),
+        offsets: Type.Array(ResetTarget, { minItems: 1, maxItems: GROUP_PARTITIONS_MAX }),
       }),
     ],
     {
