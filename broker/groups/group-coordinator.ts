@@ -96,10 +96,13 @@ export class GroupCoordinator {
   }
 
   /** The names of topics that a pattern matches now. @throws SpoolError INVALID_REGULAR_EXPRESSION. */
-  matching(pattern: string): readonly string[] {
+  async matching(pattern: string): Promise<readonly string[]> {
     const { patterns } = this.#options
     const problem = patterns.problem(pattern)
-    if (problem === undefined) return patterns.matching(pattern, this.topics)
+    if (problem === undefined) {
+      await patterns.prepare(pattern, this.topics)
+      return patterns.matching(pattern, this.topics)
+    }
     throw new SpoolError('INVALID_REGULAR_EXPRESSION', problem)
   }
 
@@ -117,6 +120,9 @@ export class GroupCoordinator {
     } catch (error) {
       throw withOutcome(error, 'refused')
     }
+    const details = 'details' in event ? event.details : undefined
+    if (details?.topicPattern)
+      await this.#options.patterns.prepare(details.topicPattern, this.topics)
     return await shard.run(groupId, event)
   }
 
@@ -255,12 +261,19 @@ export class GroupCoordinator {
     await new Promise((resolve) => setImmediate(resolve))
     this.#isTopicsChangeDue = false
     try {
+      await this.#prepareForTopics()
       await this.#each({ kind: 'topicsChanged' })
     } catch (error) {
       if (this.#isClosed) return
       this.#options.logger.warn({ error }, 'not every group could be told that topics changed')
       this.#topicsChangedLater()
     }
+  }
+
+  /** What each group would look up by itself is looked up here, where it holds up nobody. */
+  async #prepareForTopics(): Promise<void> {
+    const used = new Set([...this.groups()].flatMap((group) => [...group.patterns]))
+    for (const pattern of used) await this.#options.patterns.prepare(pattern, this.topics)
   }
 
   #topicsChangedLater(): void {

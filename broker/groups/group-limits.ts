@@ -45,6 +45,8 @@ export const EMPTY_GROUP_KEEP_MS = 10 * MINUTE_MS
 
 /** Of a pattern; a list of topics is bounded by the topics there may be. */
 export const PATTERN_CHARACTERS_MAX = 1_024
+/** Of a compiled pattern: fifty names of twenty characters. The worst of that size take some 20 ms for a name. */
+export const PATTERN_INSTRUCTIONS_MAX = 1_024
 /** Of a group id, member id, instance id or client id: beyond that it is no name but a payload. */
 export const ID_CHARACTERS_MAX = 255
 /** Of one member's list: beyond it a pattern is the better way. */

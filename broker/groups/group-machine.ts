@@ -31,6 +31,8 @@ export interface GroupMachine {
   /** True while nothing is known of it: before its first record, and when it was deleted. Drop it then. */
   readonly isGone: boolean
   readonly memberCount: number
+  /** Patterns that members subscribe to. */
+  readonly patterns: Iterable<string>
   /** Committed offsets, those of topics that are gone counted. */
   readonly offsetCount: number
   /** Not before this (by the monotonic clock) is a tick due; it may turn out to be too early. */

@@ -26,6 +26,8 @@ export interface TopicPatterns {
   problem(pattern: string): string | undefined
   /** The names that match, sorted. Called with the same `topics` for many groups: worth remembering. */
   matching(pattern: string, topics: GroupTopics): readonly string[]
+  /** Resolves when `matching` has nothing left to do for these topics; others have their turn meanwhile. */
+  prepare(pattern: string, topics: GroupTopics): Promise<void>
 }
 
 /** Partitions of one topic, rising. The shape of assignments everywhere in this room. */

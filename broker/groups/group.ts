@@ -77,6 +77,10 @@ export class Group implements GroupMachine {
     return this.#state.members.size
   }
 
+  get patterns(): Iterable<string> {
+    return this.#state.patterns.keys()
+  }
+
   get offsetCount(): number {
     return this.#state.offsets.size
   }

@@ -71,7 +71,7 @@ async function startingOffsets(
 ): Promise<StartingOffset[]> {
   if (position.kind === 'earliest') return []
   const begun = new Set((await committedOf(context, groupId)).map(({ topicId }) => topicId))
-  const names = topics ?? context.groups.matching(topicPattern ?? '')
+  const names = topics ?? (await context.groups.matching(topicPattern ?? ''))
   const starts: StartingOffset[] = []
   const now = context.clock.now()
   for (const name of new Set(names)) {

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { PATTERN_CHARACTERS_MAX } from '../../../broker/groups/group-limits.ts'
 import { Re2Patterns } from '../../../broker/groups/re2-patterns.ts'
+import { SeededRandom } from '../../rigs/random.ts'
 import { TopicPicture } from './group-rig.ts'
 
 const TOPICS = ['orders', 'orders-late', 'my-orders', 'Orders', 'clicks'].reduce(
@@ -29,6 +30,7 @@ test.each([
   ['a{2000}', /repeat/i],
   ['((a{100}){100}){100}', /repeat|large|size/i],
   ['x'.repeat(PATTERN_CHARACTERS_MAX + 1), /more than 1024/],
+  ['(?:(?:.?.?.?.?.?.?.?.?.?.?){10}){90}z', /18003 instructions, more than 1024/],
 ])('%s is no pattern, and why', (pattern, why) => {
   expect(new Re2Patterns().problem(pattern)).toMatch(why)
 })
@@ -40,6 +42,33 @@ test('a pattern that makes a backtracking engine hang is no trouble', () => {
   for (const pattern of ['(a*)*c', '(a|aa)+c', '(.*)*(.*)*(.*)*c']) {
     expect(new Re2Patterns().matching(pattern, topics)).toEqual([])
   }
+})
+
+test('a pattern that is slow holds nobody up while it is looked up', async () => {
+  // Of nearly the size that is allowed, and some milliseconds a name.
+  const slow = '(?:.*[ab].{1,60}){8}z'
+  const random = new SeededRandom(1)
+  const name = () => Array.from({ length: 240 }, () => 'ab-.'[random.below(4)]).join('')
+  const topics = Array.from({ length: 40 }, name).reduce(
+    (picture, each) => picture.with(each, 1),
+    new TopicPicture(),
+  )
+  const patterns = new Re2Patterns()
+  expect(patterns.problem(slow)).toBeUndefined()
+  let turns = 0
+  const others = setInterval(() => turns++, 1)
+  await patterns.prepare(slow, topics)
+  clearInterval(others)
+  expect(turns).toBeGreaterThan(2)
+  expect(patterns.matching(slow, topics)).toEqual(new Re2Patterns().matching(slow, topics))
+})
+
+test('when topics come and go only those that came are looked at', () => {
+  const patterns = new Re2Patterns()
+  expect(patterns.matching('orders.*', TOPICS)).toEqual(['orders', 'orders-late'])
+  const more = TOPICS.with('orders-new', 1).without('orders-late')
+  expect(patterns.matching('orders.*', more)).toEqual(['orders', 'orders-new'])
+  expect(patterns.matching('orders.*', TOPICS)).toEqual(['orders', 'orders-late'])
 })
 
 test('the names are looked at once for a picture of the topics, however many groups ask', () => {
