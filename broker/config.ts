@@ -3,6 +3,7 @@
  * `BrokerSettings`. The table is `config/settings-table.ts`; nothing else in the broker reads the environment.
  */
 
+import { checkGroupSessions } from './config/group-settings.ts'
 import { ConfigError, parseSettingValue, type SettingValue } from './config/setting-value.ts'
 import type { BrokerField, BrokerSettings, Setting } from './config/settings.ts'
 import { BROKER_SETTINGS } from './config/settings-table.ts'
@@ -44,8 +45,10 @@ export async function resolveSettings(from: SettingSources): Promise<ResolvedSet
     if (found === undefined || found.source === 'default') continue
     topicDefaults[topicKey] = found.value as number | string
   }
+  const settings = { ...fields, topicDefaults } as unknown as BrokerSettings
+  checkGroupSessions(settings)
   return {
-    settings: { ...fields, topicDefaults } as unknown as BrokerSettings,
+    settings,
     sources: new Map([...values].map(([key, found]) => [key, found.source])),
     warnings,
   }
@@ -57,19 +60,21 @@ export async function resolveSettings(from: SettingSources): Promise<ResolvedSet
  * @throws ConfigError for an unknown field or a value out of bounds.
  */
 export function settingsWith(given: Partial<BrokerSettings>): BrokerSettings {
-  const settings: Record<string, unknown> = { topicDefaults: {} }
-  for (const field of FIELDS) settings[field] = BROKER_SETTINGS[field].default
+  const found: Record<string, unknown> = { topicDefaults: {} }
+  for (const field of FIELDS) found[field] = BROKER_SETTINGS[field].default
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
     if (name !== 'topicDefaults' && !(name in BROKER_SETTINGS)) {
       throw new ConfigError(`${name} is no setting of a broker`)
     }
-    settings[name] =
+    found[name] =
       name === 'topicDefaults'
         ? checkedTopicDefaults(value as BrokerSettings['topicDefaults'])
         : parseSettingValue(BROKER_SETTINGS[name as BrokerField], value, `option ${name}`)
   }
-  return settings as unknown as BrokerSettings
+  const settings = found as unknown as BrokerSettings
+  checkGroupSessions(settings)
+  return settings
 }
 
 function checkedTopicDefaults(

@@ -1,5 +1,6 @@
 /** The settings of consumer groups, as part of the table of all (`settings-table.ts`). Kafka's keys where Kafka has one. */
 
+import { ConfigError } from './setting-value.ts'
 import type { BrokerSettings, SettingFor } from './settings.ts'
 
 const KIB = 1024
@@ -116,4 +117,21 @@ export const GROUP_SETTINGS: {
     sentence:
       'Partitions of __consumer_offsets, fixed when the first group begins. Few, so that the commits of many groups share a sync.',
   },
+}
+
+/** @throws ConfigError where the session of a member that asks for none is one that nobody may ask for. */
+export function checkGroupSessions({
+  groupSessionMs,
+  groupSessionMsMin,
+  groupSessionMsMax,
+}: BrokerSettings): void {
+  const session = `${GROUP_SETTINGS.groupSessionMs.key} is ${groupSessionMs}`
+  if (groupSessionMs < groupSessionMsMin) {
+    const { key } = GROUP_SETTINGS.groupSessionMsMin
+    throw new ConfigError(`setting ${session}, less than ${key}, ${groupSessionMsMin}`)
+  }
+  if (groupSessionMs > groupSessionMsMax) {
+    const { key } = GROUP_SETTINGS.groupSessionMsMax
+    throw new ConfigError(`setting ${session}, more than ${key}, ${groupSessionMsMax}`)
+  }
 }

@@ -17,7 +17,7 @@ import type {
   MemberReply,
 } from './group-event.ts'
 import type { GroupMachine, GroupOptions } from './group-machine.ts'
-import { GroupState } from './group-state.ts'
+import { GroupState, LEFT_FOR_A_WHILE } from './group-state.ts'
 import { GroupTimers } from './group-timers.ts'
 import type { GroupTopics } from './group-topics.ts'
 import { heartbeat, join, leave, memberReply } from './members.ts'
@@ -138,7 +138,9 @@ export class Group implements GroupMachine {
     for (const [memberId, metadata] of this.#state.members) {
       const session = monotonicMs + (metadata.sessionTimeoutMs ?? sessionTimeoutMs)
       this.#timers.set({ memberId, timer: 'session', dueMs: session })
-      if (this.#state.current(memberId).state !== 'unrevokedPartitions') continue
+      // Nothing is asked back of one that left for a while.
+      const { state, memberEpoch } = this.#state.current(memberId)
+      if (state !== 'unrevokedPartitions' || memberEpoch === LEFT_FOR_A_WHILE) continue
       const dueMs = monotonicMs + metadata.rebalanceTimeoutMs
       this.#timers.set({ memberId, timer: 'rebalance', dueMs })
     }

@@ -31,6 +31,7 @@ import {
 import { commitStart } from './offset-commits.ts'
 import { holdsAll, NO_PARTITIONS } from './partition-epochs.ts'
 import { isSamePartitions, type Owned, reconcile } from './reconciliation.ts'
+import type { MemberMetadataValue } from './records/group-record.ts'
 import { replaceStaticMember } from './static-members.ts'
 import { rebalance, rebalanceIfStale } from './target-assignment.ts'
 
@@ -112,11 +113,17 @@ export function memberReply(
   return {
     memberId,
     memberEpoch,
-    heartbeatIntervalMs: limits.heartbeatIntervalMs,
+    heartbeatIntervalMs: heartbeatIntervalMs(limits, state.members.get(memberId)!),
     assignment: assignedTopics(assigned, topics),
     assignmentEpochs: assigned,
     isChanged,
   }
+}
+
+/** Two may get lost before a session ends, however short the member wanted it. */
+function heartbeatIntervalMs(limits: GroupLimits, member: MemberMetadataValue): number {
+  const sessionMs = member.sessionTimeoutMs ?? limits.sessionTimeoutMs
+  return Math.min(limits.heartbeatIntervalMs, Math.floor(sessionMs / 3))
 }
 
 function updateDetails(draft: GroupDraft, memberId: string, details: MemberDetails): void {

@@ -5,7 +5,7 @@ import type { BrokerContext } from '../../context.ts'
 import type { CommittedOffset, GroupDescription } from '../../groups/group-event.ts'
 import { flat, servedPartition } from './assignment.ts'
 
-/** Every partition the group has committed or a member reads, by topic and partition. */
+/** Every partition the group has committed, or a member reads or is to read, by topic and partition. */
 export async function groupOffsets(
   context: BrokerContext,
   { offsets, members }: GroupDescription,
@@ -13,11 +13,13 @@ export async function groupOffsets(
 ): Promise<GroupOffset[]> {
   const owners = new Map<string, string>()
   const places = new Map<string, Place>()
-  for (const { memberId, assignment } of members) {
-    for (const place of flat(assignment)) {
+  for (const { memberId, assignment, revoking, target } of members) {
+    // Whoever has yet to let go of a partition still reads it; whoever waits for it does not yet.
+    for (const place of flat([...assignment, ...revoking])) {
       owners.set(keyOf(place), memberId)
       places.set(keyOf(place), place)
     }
+    for (const place of flat(target)) places.set(keyOf(place), place)
   }
   for (const committed of offsets) places.set(keyOf(committed), { ...committed, committed })
   const wanted = [...places.values()]

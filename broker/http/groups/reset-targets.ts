@@ -85,7 +85,7 @@ async function placesOf(
   return [...ofTopics, ...named]
 }
 
-/** Every partition the group has committed or reads. */
+/** Every partition the group has committed or reads, and those on their way from one member to another. */
 async function placesOfGroup(context: BrokerContext, groupId: string): Promise<readonly Place[]> {
   const { offsets, members } = await context.groups.describe(groupId)
   const topics = context.groups.topics
@@ -95,7 +95,9 @@ async function placesOfGroup(context: BrokerContext, groupId: string): Promise<r
   for (const { topic, topicId, partition } of offsets) {
     if (topics.byName(topic)?.topicId === topicId) add({ topic, partition })
   }
-  for (const { assignment } of members) for (const place of flat(assignment)) add(place)
+  for (const { assignment, revoking, target } of members) {
+    for (const place of flat([...assignment, ...revoking, ...target])) add(place)
+  }
   return [...places.values()].sort((a, b) =>
     a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
   )

@@ -31,6 +31,16 @@ function fileWith(text: string, name = 'spool.yaml'): string {
   return path
 }
 
+test('the session of a member that asks for none is one that may be asked for', async () => {
+  expect(() => settingsWith({ groupSessionMs: 1_000, groupSessionMsMin: 2_000 })).toThrow(
+    'group.consumer.session.timeout.ms is 1000, less than group.consumer.min.session.timeout.ms, 2000',
+  )
+  const flags = { 'group-consumer-max-session-timeout-ms': '30000' }
+  await expect(resolveSettings({ flags, environment: {} })).rejects.toThrow(
+    'is 45000, more than group.consumer.max.session.timeout.ms, 30000',
+  )
+})
+
 describe('where a value comes from', () => {
   test('flag before environment before file before default', async () => {
     const configFile = fileWith('port: 1\nhost: 127.0.0.2\nnode.id: 9\nconnections.max: 5\n')

@@ -73,9 +73,9 @@ test('a log of groups that cannot be opened takes no other group with it, nor th
   const after = disk.powerCut(start)
   await core.close({ markClean: false }).catch(() => {})
   const damaged = partitionOfGroup(GROUPS[0]!, 4)
-  const log = await after.open(`/data/__consumer_offsets-${damaged}/${FIRST_SEGMENT}`, 'write')
-  await log.write([Buffer.alloc(12, 0xff)], 0)
-  await log.close()
+  const segment = `/data/__consumer_offsets-${damaged}/${FIRST_SEGMENT}`
+  await after.rename(segment, `${segment}.away`)
+  await after.createDirectory(segment)
   const again = await startOn(after, { offsetsTopicPartitions: 4 })
   await appendTo(again, 'orders')
   await again.groups.whenLoaded()

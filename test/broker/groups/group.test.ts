@@ -214,6 +214,31 @@ describe('refusals name the field, the value and the bounds', () => {
     expect(refusalOf(rig, beat('a', 1, [0], rig)).code).toBe('UNKNOWN_MEMBER_ID')
   })
 
+  test('a member that is away keeps its place for its session, also over a restart', () => {
+    const rig = rigWith(2)
+    const minutes = (count: number) => count * 60_000
+    const session = (count: number) => ({ topics: ['orders'], sessionTimeoutMs: minutes(count) })
+    rig.do(join('a', { instanceId: 'one', details: session(20) }))
+    rig.do(join('b', { details: session(30) }))
+    // Asked back one of its two, and away before it let go of it.
+    rig.do(beat('a', 1, [0, 1], rig))
+    rig.do({ kind: 'leave', memberId: 'a', isTemporary: true })
+    rig.crash()
+    expect([...rig.passUntil(minutes(19))]).toEqual([])
+    expect(rig.group.memberCount).toBe(2)
+    for (const _ of rig.passUntil(minutes(21)));
+    expect(rig.group.memberCount).toBe(1)
+  })
+
+  test('a member is told to heartbeat three times a session at least', () => {
+    const rig = rigWith(1)
+    const told = (memberId: string, details: object) =>
+      rig.do(join(memberId, { details: { topics: ['orders'], ...details } })).reply
+        .heartbeatIntervalMs
+    expect(told('a', {})).toBe(rig.limits.heartbeatIntervalMs)
+    expect(told('b', { sessionTimeoutMs: 1_000 })).toBe(333)
+  })
+
   test('a member that is away is fenced, with whatever epoch it comes', () => {
     const rig = rigWith(1)
     rig.do(join('a', { instanceId: 'one' }))

@@ -2,7 +2,12 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
-import type { GroupDescription, JoinedGroup } from '../../../../client/api/schemas/groups.ts'
+import type {
+  GroupDescription,
+  GroupOffsets,
+  JoinedGroup,
+  ResetReply,
+} from '../../../../client/api/schemas/groups.ts'
 import { GroupClient, partitionsOf } from './group-client.ts'
 
 let broker: TestBroker
@@ -31,6 +36,25 @@ test('the first member has everything; a second gets its half once the first let
   expect(given.assignment).toHaveLength(2)
   expect(partitionsOf([...asked.assignment, ...given.assignment])).toBe(
     'orders/0 orders/1 orders/2 orders/3',
+  )
+})
+
+test('a partition on its way to another member is still where the group stands, and is reset with the rest', async () => {
+  await client.topic('moving', 4, 8)
+  const first = await client.join('movers', { topics: ['moving'] })
+  await client.join('movers', { topics: ['moving'] })
+  const asked = await client.heartbeat('movers', first, first.assignment.map(place))
+  expect(asked.assignment).toHaveLength(2)
+  const places = async () =>
+    (await client.get<GroupOffsets>('GET', '/v1/groups/movers/offsets')).offsets.map(
+      ({ partition, lag, memberId }) => [partition, lag, memberId],
+    )
+  expect(await places()).toEqual([0, 1, 2, 3].map((partition) => [partition, 2, first.memberId]))
+  const { to } = await client.get<ResetReply>('POST', '/v1/groups/movers/offsets/reset', {
+    to: 'latest',
+  })
+  expect(to.map(({ partition, offset }) => [partition, offset])).toEqual(
+    [0, 1, 2, 3].map((partition) => [partition, 2]),
   )
 })
 
