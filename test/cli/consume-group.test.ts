@@ -257,6 +257,27 @@ describe('several members', () => {
 })
 
 describe('what happens meanwhile', () => {
+  test.each(['deleted', 'created anew'])(
+    'with -e nobody waits for a topic that was %s',
+    async (what) => {
+      const [topic, group] = [`away-${what.length}`, `waits-${what.length}`]
+      await topicOf(topic, 1, 10)
+      // Has the partition, and reads nothing.
+      const other = client.consumer({ group, topics: [topic], autoCommit: false })
+      const records = other[Symbol.asyncIterator]()
+      await records.next()
+      await using command = consume('-G', group, topic, '-e')
+      const members = async () => (await client.admin.describeGroup(group)).members.length
+      await waitFor(async () => (await members()) === 2)
+      await client.admin.deleteTopic(topic)
+      if (what === 'created anew') await topicOf(topic, 1, 2)
+      const { code, stderr } = await command.ended
+      expect(stderr).toContain(`% Reached end of ${topic} in group ${group}: exiting`)
+      expect(code).toBe(0)
+      await records.return?.()
+    },
+  )
+
   test('a rewind while it runs: said, read again, and not undone by what it commits', async () => {
     await topicOf('rewound', 1, 20)
     await using command = consume('-G', 'rewinder', 'rewound')
