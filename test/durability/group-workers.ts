@@ -20,6 +20,11 @@ interface Place {
   readonly offset: number
 }
 
+interface RevokedPlace {
+  readonly partition: number
+  readonly token: string
+}
+
 const RETRY_MS = 50
 /** As long as a broker may need to come back. */
 const TRIES_MAX = 400
@@ -236,6 +241,8 @@ export class GroupWorker {
       throw new NoAnswer(`status ${message.statusCode}`)
     }
     const held = new Set<number>()
+    /** Where each partition goes on after what came of it. */
+    const givenTo = new Map<number, number>()
     let tokens = new Map<number, { place: Place; token: string }>()
     let committing: Promise<void> = Promise.resolve()
     let uncommitted = 0
@@ -253,6 +260,7 @@ export class GroupWorker {
         if ('offset' in said) {
           const [place] = this.#given([said])
           tokens.set(place!.partition, { place: place!, token: said.token })
+          givenTo.set(place!.partition, place!.offset)
           this.#rememberToken(place!, said.token)
           if (++uncommitted >= STREAM_COMMIT_RECORDS) commit()
         } else if ('assigned' in said) {
@@ -260,12 +268,19 @@ export class GroupWorker {
           for (const { partition } of said.assigned.partitions) held.add(partition)
           this.#toldBy(held)
         } else if ('reset' in said) {
+          givenTo.clear()
           this.#options.onFenced?.()
         } else if ('revoked' in said) {
-          for (const { partition } of said.revoked as Place[]) {
+          for (const { partition, token } of said.revoked as RevokedPlace[]) {
             held.delete(partition)
             this.#leaveBehind(partition)
+            const offset = givenTo.get(partition)
+            if (offset === undefined) continue
+            tokens.set(partition, { place: { partition, offset }, token })
+            givenTo.delete(partition)
           }
+          // With that it goes to others at once.
+          commit()
           this.#toldBy(held)
         }
         if (this.#isLeaving) break

@@ -3,7 +3,7 @@
  * back once that is done, joins again when it was fenced, and leaves (an instance: for a while). Tells its owner what it gained and
  * lost; which records are read where is `worker.ts`.
  *
- *     asked back ─► lost (no more records) ─┬ all that was given is committed ──► let go of: others get it
+ *     asked back ─► lost (no more records) ─┬ the last token is committed ──► let go of: others get it
  *                                           └ half of the rebalance time-out ───►
  */
 
@@ -20,8 +20,13 @@ export interface MembershipOptions {
   readonly context: BrokerContext
   readonly groupId: string
   readonly join: JoinEvent
-  /** The offset after the last record given of a partition. */
-  givenUpTo(partition: AssignedPartition): number
+  /** How far tokens were given of a partition, as it is read on until the stream hears that it is lost. */
+  given(partition: AssignedPartition): Given | undefined
+}
+
+export interface Given {
+  /** The offset of the last token given: with it committed, all that was given is done. */
+  readonly givenTo: number
 }
 
 export interface MembershipChange {
@@ -40,7 +45,8 @@ const HANDOVER_LOOK_MS = 250
 
 interface HandingOver {
   readonly partition: AssignedPartition
-  readonly upTo: number
+  /** `undefined`: nothing of it was read. */
+  readonly given: Given | undefined
   readonly untilMs: number
 }
 
@@ -157,7 +163,7 @@ export class Membership {
   }
 
   async #take(reply: MemberReply): Promise<void> {
-    const { context, groupId, givenUpTo } = this.#options
+    const { context, groupId, given } = this.#options
     const assignment = byKey(await assignmentOf(context, groupId, reply.assignment))
     if (this.#isOver) return
     this.memberEpoch = reply.memberEpoch
@@ -166,7 +172,7 @@ export class Membership {
     const untilMs = context.clock.monotonicMs() + this.#handoverMs
     for (const [key, partition] of lost) {
       this.#held.delete(key)
-      this.#handingOver.set(key, { partition, upTo: givenUpTo(partition), untilMs })
+      this.#handingOver.set(key, { partition, given: given(partition), untilMs })
     }
     for (const [key, partition] of gained) {
       this.#held.set(key, partition)
@@ -193,9 +199,10 @@ export class Membership {
     })
     const committed = new Map(offsets.map((each) => [keyOf(each), each]))
     const now = context.clock.monotonicMs()
-    for (const [key, { upTo, untilMs, partition }] of this.#handingOver) {
+    for (const [key, { given, untilMs, partition }] of this.#handingOver) {
       const reached = committed.get(key)?.offset ?? -1
-      const isDone = reached >= upTo || upTo <= (partition.offset ?? 0)
+      const isDone =
+        given === undefined || given.givenTo <= Math.max(reached, partition.offset ?? 0)
       const isGone = context.groups.topics.byId(partition.topicId) === undefined
       if (isDone || isGone || now >= untilMs) this.#handingOver.delete(key)
     }

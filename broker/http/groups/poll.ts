@@ -17,6 +17,8 @@ import type { MemberReply } from '../../groups/group-event.ts'
 import { readPage } from '../records/page.ts'
 import { JsonPage } from '../records/page-body.ts'
 import type { ReadPlace } from '../records/read-places.ts'
+import type { RecordFilter } from '../records/record-filter.ts'
+import type { View } from '../records/record-view.ts'
 import { assignmentOf, endOfToken, servedPartition } from './assignment.ts'
 import { keepAlive } from './keep-alive.ts'
 import { type PlacesReached, POLL_AGAIN, placeKey, placesReached } from './poll-resume.ts'
@@ -34,6 +36,8 @@ export interface PollRequest {
   readonly commit: PollToken | undefined
   readonly limit: number
   readonly waitMs: number
+  readonly as: View
+  readonly filter: RecordFilter | undefined
 }
 
 export interface PollOptions {
@@ -102,11 +106,11 @@ async function page(
         limit: request.limit,
         maxBytes: POLL_BYTES,
         waitMs: request.waitMs,
-        filter: undefined,
+        filter: request.filter,
         turn: after?.turn ?? 0,
         outOfRange: 'earliest',
       },
-      body: new JsonPage('auto', true),
+      body: new JsonPage(request.as, true),
       tail: (page) => ({
         token: encodePollToken(groupId, {
           memberId,

@@ -1,26 +1,26 @@
 /**
  * A worker in one request: the connection is the member. Turns what the membership gains and loses into
  * places that the stream reads, and into what the reader is told before the records that follow from it.
- * Nothing is committed here: bytes in a socket are not read.
+ * Nothing is committed here: bytes in a socket are not read. What tokens it is given beside those of records
+ * is `given-places.ts`.
  */
 
 import type { AssignedPartition } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
-import type { View } from '../records/record-view.ts'
+import { encodeToken } from '../../groups/tokens.ts'
 import { Place } from '../streams/place.ts'
 import type { PlaceChange, PlaceSource, RecordStream } from '../streams/stream.ts'
 import type { PlaceSurroundings } from '../streams/stream-places.ts'
 import { servedPartition } from './assignment.ts'
+import { CheckpointTurns, GivenPlace } from './given-places.ts'
 import { Membership, type MembershipChange, type MembershipOptions } from './membership.ts'
-import { noteBytes, type WorkerNote, workerRendering } from './worker-format.ts'
+import { noteBytes, type WorkerLook, type WorkerNote, workerRendering } from './worker-format.ts'
 
 export interface WorkerOptions {
   readonly context: BrokerContext
   readonly groupId: string
   readonly join: MembershipOptions['join']
-  readonly as: View
-  /** Media type of the stream. */
-  readonly type: string
+  readonly look: WorkerLook
   readonly surroundings: PlaceSurroundings
 }
 
@@ -32,7 +32,8 @@ export class GroupWorker implements PlaceSource {
   readonly outlivesTopics = true
   readonly #options: WorkerOptions
   /** What the member has. */
-  readonly #places = new Map<string, Place>()
+  readonly #places = new Map<string, GivenPlace>()
+  readonly #turns = new CheckpointTurns()
   /** What the stream reads: the same, as of the last `change`. */
   #active: readonly Place[] = []
   #membership!: Membership
@@ -40,7 +41,7 @@ export class GroupWorker implements PlaceSource {
   /** What is to happen at the next `change`. */
   #added: Place[] = []
   #removed: Place[] = []
-  #told: Buffer[] = []
+  #told: (() => Buffer)[] = []
   #failure: { readonly error: unknown } | undefined
 
   private constructor(options: WorkerOptions) {
@@ -55,7 +56,7 @@ export class GroupWorker implements PlaceSource {
       context,
       groupId,
       join,
-      givenUpTo: (partition) => worker.#places.get(keyOf(partition))?.nextOffset ?? 0,
+      given: (partition) => worker.#places.get(keyOf(partition)),
     })
     worker.#membership = membership
     membership.onChange = (change) => worker.#changed(change)
@@ -78,9 +79,19 @@ export class GroupWorker implements PlaceSource {
     return Promise.resolve(Number.POSITIVE_INFINITY)
   }
 
+  get hasMoreToTell(): boolean {
+    return this.#turns.hasMore
+  }
+
+  /** What a checkpoint says. The tokens in it count as given. */
   cursor(): string {
     const { memberId, memberEpoch } = this.#membership
-    return JSON.stringify({ memberId, memberEpoch })
+    const places = this.#turns.next([...this.#places.values()])
+    const tokens = places.map((given) => {
+      given.tell()
+      return this.#tokenOf(given, memberEpoch)
+    })
+    return JSON.stringify({ memberId, memberEpoch, tokens })
   }
 
   isChanged(): boolean {
@@ -89,8 +100,9 @@ export class GroupWorker implements PlaceSource {
 
   change(): PlaceChange {
     if (this.#failure !== undefined) throw this.#failure.error
-    this.#active = [...this.#places.values()]
-    const change = { added: this.#added, removed: this.#removed, told: this.#told }
+    this.#active = [...this.#places.values()].map(({ place }) => place)
+    const told = this.#told.map((note) => note())
+    const change = { added: this.#added, removed: this.#removed, told }
     this.#added = []
     this.#removed = []
     this.#told = []
@@ -103,7 +115,7 @@ export class GroupWorker implements PlaceSource {
 
   #changed({ gained, lost, isReset }: MembershipChange): void {
     if (isReset) this.#tellReset(gained)
-    else if (lost.length > 0) this.#tell('revoked', lost.map(placeOf))
+    else if (lost.length > 0) this.#tellRevoked(lost)
     for (const partition of lost) this.#remove(partition)
     if (gained.length > 0 || this.#stream === undefined || isReset) {
       const { memberId, memberEpoch } = this.#membership
@@ -114,10 +126,35 @@ export class GroupWorker implements PlaceSource {
     this.#stream?.changed()
   }
 
+  /**
+   * The tokens are of where the stream stops reading; their epoch is the one they were held at. They do not
+   * count as given: who has committed all it was given before is done without them.
+   */
+  #tellRevoked(lost: readonly AssignedPartition[]): void {
+    const { memberEpoch } = this.#membership
+    const held = lost.map((partition) => ({ partition, given: this.#places.get(keyOf(partition)) }))
+    this.#told.push(() => {
+      const revoked = held.map(({ partition, given }) =>
+        given === undefined
+          ? placeOf(partition)
+          : { ...placeOf(partition), token: this.#tokenOf(given, memberEpoch) },
+      )
+      return noteBytes(this.#options.look.type, 'revoked', revoked)
+    })
+  }
+
+  #tokenOf(given: GivenPlace, memberEpoch: number): string {
+    const { topicId, partition } = given.place.partition
+    const { memberId } = this.#membership
+    const { nextOffset: offset } = given.place
+    const token = { topicId, partition, offset, memberId, memberEpoch }
+    return encodeToken(this.#options.groupId, token)
+  }
+
   /** Where the member stood and where it goes on, of partitions where that is not the same. */
   #tellReset(gained: readonly AssignedPartition[]): void {
     const moves = gained.flatMap(({ topic, topicId, partition, offset }) => {
-      const from = this.#places.get(keyOf({ topicId, partition }))?.nextOffset
+      const from = this.#places.get(keyOf({ topicId, partition }))?.place.nextOffset
       return from === undefined || from === offset ? [] : [{ topic, partition, from, to: offset }]
     })
     this.#tell('reset', moves)
@@ -129,12 +166,13 @@ export class GroupWorker implements PlaceSource {
   }
 
   #tell(name: WorkerNote, document: unknown): void {
-    this.#told.push(noteBytes(this.#options.type, name, document))
+    const bytes = noteBytes(this.#options.look.type, name, document)
+    this.#told.push(() => bytes)
   }
 
   #remove(partition: AssignedPartition): void {
     const key = keyOf(partition)
-    const place = this.#places.get(key)
+    const place = this.#places.get(key)?.place
     if (place === undefined) return
     this.#places.delete(key)
     if (this.#added.includes(place)) this.#added = this.#added.filter((each) => each !== place)
@@ -142,7 +180,7 @@ export class GroupWorker implements PlaceSource {
   }
 
   #add({ topic, topicId, partition: number, offset }: AssignedPartition): void {
-    const { context, type, as, groupId, surroundings } = this.#options
+    const { context, look, groupId, surroundings } = this.#options
     const partition = servedPartition(context, topic, number)
     if (partition === undefined || partition.topicId !== topicId) return
     const { memberId, memberEpoch } = this.#membership
@@ -152,9 +190,9 @@ export class GroupWorker implements PlaceSource {
       from: offset ?? partition.logStartOffset,
       until: Number.POSITIVE_INFINITY,
       end: Number.POSITIVE_INFINITY,
-      rendering: workerRendering(type, as, partition, { groupId, memberId, memberEpoch }),
+      rendering: workerRendering(look, partition, { groupId, memberId, memberEpoch }),
     })
-    this.#places.set(keyOf({ topicId, partition: number }), place)
+    this.#places.set(keyOf({ topicId, partition: number }), new GivenPlace(place))
     this.#added.push(place)
   }
 }

@@ -15,14 +15,25 @@ export interface FilterQuery {
 
 export type RecordFilter = (cursor: RecordCursor) => boolean
 
-/** The filter of a query; `undefined` when it has none. Throws SpoolError for a header without a colon. */
-export function recordFilter(query: FilterQuery): RecordFilter | undefined {
+/**
+ * The filter of a query; `undefined` when it has none. `what` its members are called where one is wrong:
+ * throws SpoolError for a header without a colon.
+ */
+export function recordFilter(
+  query: FilterQuery,
+  what = 'query parameter',
+): RecordFilter | undefined {
   const filters: RecordFilter[] = []
   if (query.key !== undefined) filters.push(hasKey(Buffer.from(query.key)))
-  if (query.header !== undefined) filters.push(hasHeader(query.header))
+  if (query.header !== undefined) filters.push(hasHeader(query.header, what))
   if (query.contains !== undefined) filters.push(contains(Buffer.from(query.contains)))
   if (filters.length <= 1) return filters[0]
   return (cursor) => filters.every((filter) => filter(cursor))
+}
+
+/** The same text for filters that pass the same records: functions can not be compared. */
+export function filterKeyOf({ key, header, contains }: FilterQuery): string {
+  return JSON.stringify([key, header, contains])
 }
 
 function hasKey(key: Buffer): RecordFilter {
@@ -32,12 +43,12 @@ function hasKey(key: Buffer): RecordFilter {
     bytes.compare(key, 0, key.length, keyStart, keyEnd) === 0
 }
 
-function hasHeader(text: string): RecordFilter {
+function hasHeader(text: string, what: string): RecordFilter {
   const colon = text.indexOf(':')
   if (colon < 0) {
     throw new SpoolError(
       'INVALID_REQUEST',
-      `query parameter header is ${JSON.stringify(text.slice(0, 80))}, not name:value`,
+      `${what} header is ${JSON.stringify(text.slice(0, 80))}, not name:value`,
       { extensions: { field: 'header' } },
     )
   }

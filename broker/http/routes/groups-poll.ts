@@ -11,6 +11,7 @@ import { poll, pollTokenOf } from '../groups/poll.ts'
 import { HeldBytes } from '../limits/byte-budget.ts'
 import { indentJson } from '../records/indent-json.ts'
 import { RawReply } from '../records/raw-reply.ts'
+import { recordFilter } from '../records/record-filter.ts'
 import { untilGone } from '../records/until-gone.ts'
 
 export function registerGroupPoll(app: FastifyInstance, context: BrokerContext): void {
@@ -25,6 +26,8 @@ export function registerGroupPoll(app: FastifyInstance, context: BrokerContext):
         commit: pollTokenOf(body.commit, 'commit', owner),
         limit: body.limit ?? PAGE_LIMIT_DEFAULT,
         waitMs: body.waitMs ?? 0,
+        as: body.as ?? 'auto',
+        filter: recordFilter(body, 'field'),
       }
       const held = new HeldBytes(app.face.queuedBytes)
       try {

@@ -10,7 +10,8 @@ import { addRoute, type Call } from '../add-route.ts'
 import { Instances, memberIdOf } from '../groups/instances.ts'
 import { memberDetails, startAt } from '../groups/joining.ts'
 import { GroupWorker } from '../groups/worker.ts'
-import { workerFormat } from '../groups/worker-format.ts'
+import { type WorkerLook, workerFormat } from '../groups/worker-format.ts'
+import { filterKeyOf, recordFilter } from '../records/record-filter.ts'
 
 /**
  * The broker itself says three times a second that such a member is there, and that it left when the
@@ -28,6 +29,12 @@ export function registerGroupStream(app: FastifyInstance, context: BrokerContext
   addRoute(app, context, ROUTES.readGroup, {
     handle: async (call) => {
       const { params, query, answerType: type, reply } = call
+      const look: WorkerLook = {
+        type,
+        as: query.as ?? 'auto',
+        filter: recordFilter(query),
+        filterKey: filterKeyOf(query),
+      }
       const { instanceId } = query
       const release =
         instanceId === undefined ? () => {} : instances.connect(params.group, instanceId)
@@ -48,8 +55,7 @@ export function registerGroupStream(app: FastifyInstance, context: BrokerContext
               context,
               groupId: params.group,
               join,
-              as: query.as ?? 'auto',
-              type,
+              look,
               surroundings,
             })
             return worker

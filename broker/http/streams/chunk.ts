@@ -35,6 +35,8 @@ export interface Part {
   readonly recordCount: number
   /** Where the reader is after it. */
   readonly nextOffset: number
+  /** The offset after its last record; where it has none, nothing to go by: not beyond where it began. */
+  readonly givenTo: number
   /** Whose bytes they are. */
   readonly chunk: Chunk
 }
@@ -66,6 +68,10 @@ export class Chunk implements Part {
     this.#ends = Uint32Array.from(index.ends)
     this.#memory = memory
     memory.add(this.sizeBytes)
+  }
+
+  get givenTo(): number {
+    return this.#givenTo(this.recordCount)
   }
 
   get chunk(): Chunk {
@@ -101,8 +107,14 @@ export class Chunk implements Part {
       nextOffset: isCutByLimit
         ? (this.#offsets[end - 1] ?? from - 1) + 1
         : Math.max(from, Math.min(this.nextOffset, upTo)),
+      givenTo: this.#givenTo(end),
       chunk: this,
     }
+  }
+
+  /** The offset after the last of the first `count` records. */
+  #givenTo(count: number): number {
+    return count === 0 ? 0 : this.#offsets[count - 1]! + 1
   }
 
   #endOf(index: number): number {

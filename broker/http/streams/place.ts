@@ -45,6 +45,8 @@ export class Place implements FeedReader {
   /** Bytes the scan had looked at when the turn began. */
   #turnStart = 0
   nextOffset: number
+  /** The offset after the last record given, or where the reading began: not beyond `nextOffset`, but for a restart. */
+  givenTo: number
   until: number
   /** Exclusive; infinite while it is not known. Changed by `endAt`. */
   end: number
@@ -55,6 +57,7 @@ export class Place implements FeedReader {
     this.#options = options
     this.#rendering = options.rendering
     this.nextOffset = options.from
+    this.givenTo = options.from
     this.until = options.until
     this.end = options.end
   }
@@ -112,9 +115,10 @@ export class Place implements FeedReader {
   }
 
   /** The part was written: the reader is after it. */
-  advance({ nextOffset }: Part): void {
+  advance({ nextOffset, givenTo }: Part): void {
     const from = this.nextOffset
     this.nextOffset = nextOffset
+    this.givenTo = Math.max(this.givenTo, givenTo)
     this.#feed?.moved(this, from)
     if (this.isDone) this.close()
   }

@@ -12,7 +12,7 @@ import { SpoolError } from '../../../client/api/errors.ts'
 import { EVENT_STREAM_TYPE, NDJSON_TYPE } from '../../../client/api/media-types.ts'
 import type { PlacesWanted } from '../records/read-places.ts'
 import { placesWanted, type ReadQuery } from '../records/read-plan.ts'
-import { recordFilter } from '../records/record-filter.ts'
+import { filterKeyOf, recordFilter } from '../records/record-filter.ts'
 import { EVENT_FORMAT, NDJSON_FORMAT, type RecordLook, type StreamFormat } from './format.ts'
 
 export interface StreamPlan extends PlacesWanted, RecordLook {
@@ -46,7 +46,6 @@ export function streamPlan(
   const isEvents = type === EVENT_STREAM_TYPE
   refuseContradictions(query, isEvents)
   const follows = isEvents || query.follow === true
-  const { key, header, contains } = query
   const wanted = placesWanted(query, lastEventId)
   return {
     ...wanted,
@@ -59,7 +58,7 @@ export function streamPlan(
     as: query.as ?? 'auto',
     filter: recordFilter(query),
     isAfterEnd: isEvents && Boolean(lastEventId) && wanted.cursor?.isEnd === true,
-    filterKey: JSON.stringify([key, header, contains]),
+    filterKey: filterKeyOf(query),
   }
 }
 

@@ -88,6 +88,10 @@ export class StreamPlaces implements PlaceSource {
     return false
   }
 
+  get hasMoreToTell(): boolean {
+    return false
+  }
+
   get canEnd(): boolean {
     return true
   }

@@ -43,6 +43,8 @@ export interface PlaceSource {
   endOf(place: Place): Promise<number>
   /** Where the reader is, as it is told; `isEnd`: and that it has all it asked for. Throws where that can not be told. */
   cursor(isEnd: boolean): string
+  /** True where the last `cursor` left something out, which the next one says. */
+  readonly hasMoreToTell: boolean
   /** True when there are other places than before. */
   isChanged(): boolean
   /** Makes `places` what they are now; throws SpoolError when the stream is over by that, such as by a deleted topic. */
@@ -132,6 +134,7 @@ export class RecordStream {
       hasControl: manner.hasControl,
       tellsAfterChunks: () => source.tellsAfterChunks,
       cursor: (isEnd) => source.cursor(isEnd),
+      hasMoreToTell: () => source.hasMoreToTell,
       clock,
     })
     this.#outlet = outlet

@@ -23,6 +23,8 @@ export interface TellingOptions {
   readonly tellsAfterChunks: () => boolean
   /** Where the reader is; `isEnd`: and that it has all it asked for. */
   readonly cursor: (isEnd: boolean) => string
+  /** True where that did not say everything: the rest follows within a second. */
+  readonly hasMoreToTell: () => boolean
   readonly clock: Clock
 }
 
@@ -111,7 +113,7 @@ export class Telling {
 
   #tell(bytes: Buffer): void {
     if (bytes.length > 0) this.#options.outlet.write(bytes)
-    this.#hasMoved = false
+    this.#hasMoved = this.#options.hasMoreToTell()
     this.#bytesSince = 0
     this.#isPlaceDue = false
     this.#isHeartbeatDue = false

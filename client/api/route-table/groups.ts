@@ -24,6 +24,7 @@ import {
   ResetOffsets,
   ResetReply,
 } from '../schemas/groups.ts'
+import { RECORD_FILTER, ValueView } from '../schemas/records.ts'
 import { TopicName } from '../schemas/scalars.ts'
 
 /** Groups in one page of the list. */
@@ -130,7 +131,7 @@ export const GROUP_ROUTES = {
     tag: 'Groups',
     summary: 'Commit, heartbeat and a page of records in one request',
     description:
-      'Give the token of the last answer as after and, once its records are done, as commit. The same after gives the same records of what the member still has, so a lost answer loses nothing. Without after: from what is committed. 409 FENCED_MEMBER_EPOCH: the group was rewound since that token; poll without it.',
+      'Give the token of the last answer as after and, once its records are done, as commit. The same after gives the same records of what the member still has, so a lost answer loses nothing. Without after: from what is committed. 409 FENCED_MEMBER_EPOCH: the group was rewound since that token; poll without it. With key, header or contains a page may be empty and its token still further on: records that are not asked for are passed over, and count as done when the token is committed.',
     params: { group: GroupId, memberId: MemberId },
     body: document(Poll),
     responses: { 200: answer('Records of the partitions the member has.', PollReply) },
@@ -142,7 +143,7 @@ export const GROUP_ROUTES = {
     tag: 'Groups',
     summary: 'A worker in one request: the connection is a member for as long as it lives',
     description:
-      'Records come with a token each, and are committed with POST …/commit, never by themselves. It begins at what is committed; Last-Event-ID means nothing. Beside records: assigned, revoked (commit what is done: it goes to others), reset (before what is read again), checkpoint (a sign of life), problem, end. Who takes nothing for max.poll.interval.ms loses its partitions and the connection. With instanceId the partitions wait for the next connection, for group.consumer.session.timeout.ms; a second one meanwhile is 409 UNRELEASED_INSTANCE_ID.',
+      'Records come with a token each, and are committed with POST …/commit, never by themselves. It begins at what is committed; Last-Event-ID means nothing. Beside records: assigned; revoked (it goes to others: once all that was given is done, commit its token, and it goes at once); reset (before what is read again); checkpoint (a sign of life, and tokens of partitions in which records were passed over: committing one says that everything given before it is done); problem; end. Records that key, header or contains do not ask for are passed over, so who commits only the tokens of records reads them again and never has lag 0. Who takes nothing for max.poll.interval.ms loses its partitions and the connection. With instanceId the partitions wait for the next connection, for group.consumer.session.timeout.ms; a second one meanwhile is 409 UNRELEASED_INSTANCE_ID.',
     params: { group: GroupId },
     query: {
       topics: Type.Optional(
@@ -158,11 +159,8 @@ export const GROUP_ROUTES = {
       assignor: JoinGroup.properties.assignor,
       rebalanceTimeoutMs: JoinGroup.properties.rebalanceTimeoutMs,
       from: JoinGroup.properties.from,
-      as: Type.Optional(
-        Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('base64')], {
-          description: 'How bytes become JSON values.',
-        }),
-      ),
+      as: ValueView,
+      ...RECORD_FILTER,
     },
     responses: {
       200: {

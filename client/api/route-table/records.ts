@@ -20,18 +20,18 @@ import {
   PartitionPage,
   ProducedRecords,
   ProduceReply,
+  RECORD_FILTER,
   ReadRecord,
   StreamControl,
+  TEXT_CHARACTERS_MAX,
   TIMEOUT_MS_DEFAULT,
   TIMEOUT_MS_MAX,
   TopicPage,
   UploadReply,
+  ValueView,
   WAIT_MS_MAX,
 } from '../schemas/records.ts'
 import { Offset, PartitionNumber, Position, TopicId, TopicName } from '../schemas/scalars.ts'
-
-/** Longer than any query value needs to be; the request line has a limit of its own. */
-const TEXT_CHARACTERS_MAX = 4_096
 
 const Text = (description: string) =>
   Type.Optional(Type.String({ maxLength: TEXT_CHARACTERS_MAX, description }))
@@ -69,14 +69,8 @@ const READ_QUERY = {
         'Where to start in a partition that does not have the offset of `from` or the cursor; absent: 416.',
     }),
   ),
-  as: Type.Optional(
-    Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('base64')], {
-      description: 'How bytes become JSON values.',
-    }),
-  ),
-  key: Text('Only records with this key.'),
-  header: Text('Only records with this header: name:value.'),
-  contains: Text('Only records whose value contains this text.'),
+  as: ValueView,
+  ...RECORD_FILTER,
   follow: Type.Optional(
     Type.Boolean({
       description:

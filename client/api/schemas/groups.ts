@@ -3,7 +3,7 @@
 import type { Static } from '@sinclair/typebox'
 import { strictObject } from '../route.ts'
 import { Type } from '../schema.ts'
-import { PAGE_LIMIT_MAX, ReadRecord, WAIT_MS_MAX } from './records.ts'
+import { PAGE_LIMIT_MAX, RECORD_FILTER, ReadRecord, ValueView, WAIT_MS_MAX } from './records.ts'
 import {
   Epoch,
   ErrorName,
@@ -173,9 +173,11 @@ export const Poll = strictObject({
     Type.Integer({
       minimum: 0,
       maximum: WAIT_MS_MAX,
-      description: 'How long to wait for a record when there is none.',
+      description: 'How long to wait for a matching record when there is none.',
     }),
   ),
+  as: ValueView,
+  ...RECORD_FILTER,
 })
 
 export const GroupRecord = strictObject({ topic: TopicName, ...ReadRecord.properties })

@@ -129,6 +129,25 @@ export const ReadRecord = strictObject({
   headers: Type.Array(Header),
 })
 
+/** Longer than any text in a query needs to be; the request line has a limit of its own. */
+export const TEXT_CHARACTERS_MAX = 4_096
+
+const Text = (description: string) =>
+  Type.Optional(Type.String({ maxLength: TEXT_CHARACTERS_MAX, description }))
+
+/** Which records a reading route gives: those that pass all that are said. */
+export const RECORD_FILTER = {
+  key: Text('Only records with this key.'),
+  header: Text('Only records with this header: name:value.'),
+  contains: Text('Only records whose value contains this text.'),
+}
+
+export const ValueView = Type.Optional(
+  Type.Union([Type.Literal('auto'), Type.Literal('json'), Type.Literal('base64')], {
+    description: 'How bytes become JSON values.',
+  }),
+)
+
 /** A line of a stream that is no record. */
 export const StreamControl = Type.Union([
   strictObject({

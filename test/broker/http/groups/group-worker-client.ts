@@ -16,8 +16,13 @@ interface Notes {
     readonly memberEpoch: number
     readonly partitions: readonly { topic: string; partition: number; offset: number }[]
   }
-  readonly revoked: readonly [{ topic: string; partition: number }]
+  readonly revoked: readonly [{ topic: string; partition: number; token: string }]
   readonly reset: readonly { topic: string; partition: number; from: number; to: number }[]
+  readonly checkpoint: {
+    readonly memberId: string
+    readonly memberEpoch: number
+    readonly tokens: readonly string[]
+  }
   readonly problem: { readonly code: string }
   readonly end: { readonly reason: string }
 }

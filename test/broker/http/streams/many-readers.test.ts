@@ -107,6 +107,7 @@ test('a topic whose places fit no cursor is refused before its stream begins', a
     outlivesTopics: false,
     endOf: () => Promise.resolve(0),
     cursor: (isEnd) => encodeCursor({ topicId: randomUUID(), places, isEnd }),
+    hasMoreToTell: false,
     isChanged: () => false,
     change: () => ({ added: [], removed: [], told: [] }),
   }
