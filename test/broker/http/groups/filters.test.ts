@@ -11,7 +11,7 @@ import { GroupWorkerClient } from './group-worker-client.ts'
 let broker: TestBroker
 let client: GroupClient
 beforeAll(async () => {
-  broker = await startBroker()
+  broker = await startBroker({ cleanerBackoffMs: 100 })
   client = new GroupClient(broker.url)
 })
 afterAll(() => broker.stop())
@@ -178,6 +178,27 @@ describe('a worker in one request', () => {
     const after = await worker.until('checkpoint', isOfTokens)
     expect((await commit('rewinders', after.tokens)).status).toBe(200)
     expect(await offsetsOf('rewinders')).toMatchObject([{ offset: 9, lag: 0 }])
+  })
+
+  test('what was compacted away is passed over', async () => {
+    const config = {
+      'cleanup.policy': 'compact',
+      'min.cleanable.dirty.ratio': 0,
+      'segment.bytes': 1_024,
+    }
+    await client.get('PUT', '/v1/topics/compacted', { partitions: 1, config })
+    for (let at = 0; at < 20; at++) {
+      const record = { key: 'same', value: `${at} ${'x'.repeat(100)}` }
+      await client.get('POST', '/v1/topics/compacted/records', record)
+    }
+    const page = '/v1/topics/compacted/partitions/0/records?from=0&limit=1'
+    const first = async () =>
+      (await client.get<{ records: { offset: number }[] }>('GET', page)).records[0]!.offset
+    while ((await first()) === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    const query = 'topics=compacted&contains=nowhere'
+    await using worker = await GroupWorkerClient.open(broker.url, 'compacted', query)
+    await commitCheckpoints(worker, 'compacted')
+    expect(await offsetsOf('compacted')).toMatchObject([{ offset: 20, lag: 0 }])
   })
 
   test('a header without a colon is refused, and nobody has joined', async () => {
