@@ -5,7 +5,8 @@
  *     record-codec.ts  encodeGroupRecord(record) → { key, value | null }
  *                      decodeGroupRecord(key, value | null) → GroupRecord, or undefined: a key version
  *                      that is not known, to be counted and skipped
- *     tokens.ts        encodeToken(CommitToken) → text · decodeToken(text) → CommitToken, or SpoolError
+ *     tokens.ts        encodeToken(groupId, CommitToken) → text · decodeToken(groupId, text) → CommitToken, or
+ *                      SpoolError
  */
 
 import type {
@@ -13,6 +14,7 @@ import type {
   GroupEvent,
   GroupMoment,
   GroupReplies,
+  GroupStateName,
   GroupStep,
   MemberReply,
 } from './group-event.ts'
@@ -33,6 +35,8 @@ export interface GroupMachine {
   readonly memberCount: number
   /** Patterns that members subscribe to. */
   readonly patterns: Iterable<string>
+  readonly state: GroupStateName
+  readonly epoch: number
   /** Committed offsets, those of topics that are gone counted. */
   readonly offsetCount: number
   /** Not before this (by the monotonic clock) is a tick due; it may turn out to be too early. */

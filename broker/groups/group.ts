@@ -5,7 +5,7 @@
  */
 
 import { tick } from './fencing.ts'
-import { describeGroup } from './group-description.ts'
+import { describeGroup, stateName } from './group-description.ts'
 import { GroupDraft } from './group-draft.ts'
 import type {
   ChangeReply,
@@ -13,6 +13,7 @@ import type {
   GroupEvent,
   GroupMoment,
   GroupReplies,
+  GroupStateName,
   GroupStep,
   MemberReply,
 } from './group-event.ts'
@@ -71,6 +72,14 @@ export class Group implements GroupMachine {
 
   get isGone(): boolean {
     return this.#state.isVoid
+  }
+
+  get state(): GroupStateName {
+    return stateName(this.#state)
+  }
+
+  get epoch(): number {
+    return this.#state.groupEpoch
   }
 
   get memberCount(): number {

@@ -16,15 +16,24 @@ export interface Lease {
 /** The shortest session allowed has so many of our signs of life in it. */
 const SIGNS_PER_SESSION = 3
 
+/** How often the broker heartbeats for a member that a request of its waits for. */
+export function signOfLifeMs(
+  { settings }: Pick<BrokerContext, 'settings'>,
+  { heartbeatIntervalMs }: Pick<MemberReply, 'heartbeatIntervalMs'>,
+): number {
+  return Math.min(heartbeatIntervalMs, settings.groupSessionMsMin / SIGNS_PER_SESSION)
+}
+
 export function keepAlive(
   context: BrokerContext,
   groupId: string,
-  { memberId, memberEpoch, heartbeatIntervalMs }: MemberReply,
+  member: MemberReply,
   signal: AbortSignal,
 ): Lease {
-  const { groups, clock, settings } = context
+  const { groups, clock } = context
+  const { memberId, memberEpoch } = member
   const wake = new AbortController()
-  const everyMs = Math.min(heartbeatIntervalMs, settings.groupSessionMsMin / SIGNS_PER_SESSION)
+  const everyMs = signOfLifeMs(context, member)
   let timer: Timer | undefined
   const beat = () => {
     timer = clock.after(everyMs, () => {

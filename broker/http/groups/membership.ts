@@ -15,6 +15,7 @@ import type { JoinEvent, LeaveEvent, MemberReply } from '../../groups/group-even
 import { REBALANCE_TIMEOUT_MS_DEFAULT } from '../../groups/group-limits.ts'
 import type { TopicPartitions } from '../../groups/group-topics.ts'
 import { assignmentOf } from './assignment.ts'
+import { signOfLifeMs } from './keep-alive.ts'
 
 export interface MembershipOptions {
   readonly context: BrokerContext
@@ -36,8 +37,6 @@ export interface MembershipChange {
   readonly isReset: boolean
 }
 
-/** So many of our signs of life fit into the shortest session. */
-const SIGNS_PER_SESSION = 3
 /** Of its rebalance time-out a member takes at most so much to hand over what it lost. */
 const HANDOVER_SHARE = 0.5
 /** While it hands over, it looks so often whether that is done. */
@@ -76,8 +75,7 @@ export class Membership {
     this.memberId = joined.memberId
     this.memberEpoch = joined.memberEpoch
     this.#held = byKey(assignment)
-    const shortestMs = context.settings.groupSessionMsMin / SIGNS_PER_SESSION
-    this.#everyMs = Math.min(joined.heartbeatIntervalMs, shortestMs)
+    this.#everyMs = signOfLifeMs(context, joined)
     this.#unsubscribe = context.groups.subscribe(groupId, joined.memberId, () => this.#beatNow())
     this.#beatLater()
   }

@@ -50,7 +50,7 @@ function registerList(app: FastifyInstance, context: BrokerContext): void {
         const rest = groups.filter(({ groupId }) => groupId > after)
         const page = rest.slice(0, limit)
         return {
-          summaries: page.map((group) => summarize(context, group)),
+          summaries: page.map(summarize),
           isWhole: page.length === rest.length,
         }
       })
@@ -65,7 +65,6 @@ function registerList(app: FastifyInstance, context: BrokerContext): void {
   })
 }
 
-function summarize(context: BrokerContext, group: GroupMachine): GroupSummary {
-  const { groupId, state, groupEpoch, members } = group.describe(context.groups.topics)
-  return { groupId, state, members: members.length, epoch: groupEpoch }
+function summarize({ groupId, state, memberCount, epoch }: GroupMachine): GroupSummary {
+  return { groupId, state, members: memberCount, epoch }
 }
