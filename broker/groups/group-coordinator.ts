@@ -25,6 +25,7 @@ import { unknownGroup } from './group-refusals.ts'
 import { GroupShard } from './group-shard.ts'
 import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import { LagReader } from './lag.ts'
+import { type KeptLogs, lostEnds } from './lost-ends.ts'
 import { MemberWakes } from './member-wakes.ts'
 import { TopicsView } from './topics-view.ts'
 import { type Shard, UnservedShard } from './unserved-shard.ts'
@@ -77,11 +78,15 @@ export class GroupCoordinator {
     this.lags = new LagReader({ maxDecompressedBytes: options.decompressedBytesMax })
   }
 
-  /** Begins to load the groups there are: once, when the logs are there. */
-  open(): void {
+  /**
+   * Begins to load the groups there are: once, when the logs are there. `kept`: what their recovery left, before
+   * anything was written to them.
+   */
+  open(kept?: KeptLogs): void {
     const topic = this.#options.image().activeTopic(OFFSETS_TOPIC)
     if (this.#isClosed || topic === undefined) return
     this.#shards = Array.from({ length: topic.partitions }, (_, number) => this.#shard(number))
+    if (kept !== undefined) for (const shard of this.#shards) void this.#takeBack(shard, kept)
     this.topicsChanged()
     this.#expireLater()
   }
@@ -215,6 +220,27 @@ export class GroupCoordinator {
       moved: (groupId) => this.#wakes.moved(groupId),
       reloaded: () => this.#topicsChangedLater(),
     })
+  }
+
+  /** First of all that happens to the groups of a shard: who waits for them comes later. */
+  async #takeBack(shard: Shard, kept: KeptLogs): Promise<void> {
+    const { logger } = this.#options
+    try {
+      await shard.whenLoaded()
+      const resets = [...shard.groups.values()].flatMap((group) => {
+        const targets = lostEnds(group.committed(this.topics), kept)
+        if (targets.length === 0) return []
+        const { groupId } = group
+        logger.warn(
+          { groupId, targets },
+          'the log lost its end: the group goes back to what is left',
+        )
+        return [shard.run(groupId, { kind: 'reset', targets })]
+      })
+      await Promise.all(resets)
+    } catch (error) {
+      if (!this.#isClosed) logger.error({ error }, 'groups could not go back to where logs end')
+    }
   }
 
   #checkRoom(): void {

@@ -15,7 +15,7 @@ export function groupFigures(context: BrokerContext): GroupFigures {
       for (const group of groups().sort((a, b) => (a.groupId < b.groupId ? -1 : 1))) {
         all += group.offsetCount
         if (places.length >= max) continue
-        const { offsets } = group.describe(context.groups.topics)
+        const offsets = group.committed(context.groups.topics)
         for (const { topic, topicId, partition, offset } of offsets) {
           if (places.length >= max) break
           const served = servedPartition(context, topic, topicId, partition)

@@ -10,6 +10,7 @@
  */
 
 import type {
+  CommittedOffset,
   GroupDescription,
   GroupEvent,
   GroupMoment,
@@ -61,6 +62,8 @@ export interface GroupMachine {
   /** What a member has, without a heartbeat; `undefined` when there is no such member. */
   member(memberId: string, topics: GroupTopics): MemberReply | undefined
   describe(topics: GroupTopics): GroupDescription
+  /** The part of that which is cheap: by topic and partition. */
+  committed(topics: GroupTopics): readonly CommittedOffset[]
   /** All that is known, as the records a compacted log would hold. */
   presentRecords(): readonly GroupRecord[]
   /** The member that holds a partition, for showing lag. */

@@ -9,6 +9,7 @@ import { describeGroup, stateName } from './group-description.ts'
 import { GroupDraft } from './group-draft.ts'
 import type {
   ChangeReply,
+  CommittedOffset,
   GroupDescription,
   GroupEvent,
   GroupMoment,
@@ -24,7 +25,7 @@ import type { GroupTopics } from './group-topics.ts'
 import { heartbeat, join, leave, memberReply } from './members.ts'
 import { commitOffsets, commitTokens } from './offset-commits.ts'
 import { deleteGroup, deleteTopic, expireOffsets } from './offset-expiry.ts'
-import { fetchOffsets } from './offset-reads.ts'
+import { committedOffsets, fetchOffsets } from './offset-reads.ts'
 import { reset } from './offsets-reset.ts'
 import { isSamePartitions, reconcile } from './reconciliation.ts'
 import type { GroupRecord } from './records/group-record.ts'
@@ -177,6 +178,10 @@ export class Group implements GroupMachine {
 
   describe(topics: GroupTopics): GroupDescription {
     return describeGroup(this.#state, this.#options.limits, topics)
+  }
+
+  committed(topics: GroupTopics): readonly CommittedOffset[] {
+    return committedOffsets(this.#state, topics)
   }
 
   ownerOf(topicId: string, partition: number): string | undefined {

@@ -40,6 +40,7 @@ test.each([
       const disk = new SimulatedDisk({ seed: start + n })
       const core = await startOn(disk)
       await core.topics.create({ name: 'orders', partitions: 1 })
+      for (let count = 0; count < COMMITS; count++) await appendTo(core, 'orders')
       for (const group of GROUPS) await commit(core.groups, group, 0)
       disk.faults.failNth(n, code, {
         which: (call) =>
@@ -69,6 +70,7 @@ test('a log of groups that cannot be opened takes no other group with it, nor th
   const disk = new SimulatedDisk({ seed: start })
   const core = await startOn(disk, { offsetsTopicPartitions: 4 })
   await core.topics.create({ name: 'orders', partitions: 1 })
+  for (let count = 0; count < COMMITS; count++) await appendTo(core, 'orders')
   for (const group of GROUPS) await commit(core.groups, group, 3)
   const after = disk.powerCut(start)
   await core.close({ markClean: false }).catch(() => {})
@@ -94,6 +96,45 @@ test('a log of groups that cannot be opened takes no other group with it, nor th
   }
   // What its groups committed is not forgotten, so the topic's id is not either.
   await expect(again.topics.delete('orders')).rejects.toMatchObject({ code: 'KAFKA_STORAGE_ERROR' })
+  await again.close({ markClean: false })
+})
+
+test('a group that was ahead of what the power left of a log goes back, before anybody writes there', async () => {
+  const disk = new SimulatedDisk({ seed: start })
+  const core = await startOn(disk)
+  const config = { 'flush.messages': 1_000_000, 'flush.ms': 86_400_000 }
+  await core.topics.create({ name: 'orders', partitions: 1, config })
+  for (let count = 0; count < 10; count++) await appendTo(core, 'orders')
+  await commit(core.groups, 'ahead', 10)
+  await commit(core.groups, 'behind', 0)
+  // A cut may leave everything; one of these did not.
+  let again = await startOn(disk.powerCut(start))
+  const endOf = () => again.replicas.partition('orders', 0).logEndOffset
+  for (let cut = 1; cut < 50 && endOf() === 10; cut++) {
+    await again.close({ markClean: false })
+    again = await startOn(disk.powerCut(start + cut))
+  }
+  await core.close({ markClean: false }).catch(() => {})
+  const keptEnd = endOf()
+  expect(keptEnd).toBeLessThan(10)
+  // A producer that was quicker than the groups.
+  await appendTo(again, 'orders')
+  const details = { topics: ['orders'] }
+  await again.groups.run('ahead', { kind: 'join', memberId: 'm', details })
+  expect(await committed(again.groups, 'ahead')).toBe(keptEnd)
+  expect(await committed(again.groups, 'behind')).toBe(0)
+  // Commits from before are from before the reset.
+  const late = {
+    kind: 'commitOffsets',
+    offsets: [],
+    member: { memberId: 'm', memberEpoch: 0 },
+  } as const
+  await expect(
+    again.groups.run('ahead', {
+      ...late,
+      offsets: [{ topic: 'orders', partition: 0, offset: 10 }],
+    }),
+  ).resolves.toMatchObject({ results: [{ error: { code: 'FENCED_MEMBER_EPOCH' } }] })
   await again.close({ markClean: false })
 })
 
