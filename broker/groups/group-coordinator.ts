@@ -21,7 +21,7 @@ import type {
 } from './group-event.ts'
 import type { GroupLimits } from './group-limits.ts'
 import type { GroupMachine } from './group-machine.ts'
-import { unknownGroup } from './group-refusals.ts'
+import { unknownGroup, unknownMember } from './group-refusals.ts'
 import { GroupShard } from './group-shard.ts'
 import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import { LagReader } from './lag.ts'
@@ -142,10 +142,7 @@ export class GroupCoordinator {
       group.member(memberId, this.topics),
     )
     if (member !== undefined) return member
-    throw new SpoolError(
-      'UNKNOWN_MEMBER_ID',
-      `group ${groupId} has no member ${memberId}: it left, or was silent for too long; join again`,
-    )
+    throw unknownMember(groupId, memberId)
   }
 
   /**

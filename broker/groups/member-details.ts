@@ -48,6 +48,7 @@ export function checkDetails(
     throw new SpoolError(
       'UNSUPPORTED_ASSIGNOR',
       `assignor is "${assignor}"; known are ${ASSIGNOR_NAMES.join(' and ')}`,
+      { extensions: { field: 'assignor' } },
     )
   }
   if (sessionTimeoutMs !== undefined) {
@@ -70,6 +71,7 @@ export function checkId(field: string, id: string): void {
   throw new SpoolError(
     'INVALID_REQUEST',
     `${field} has ${id.length} characters${id.isWellFormed() ? '' : ' and half a surrogate pair'}; it takes 1 to ${ID_CHARACTERS_MAX} of Unicode`,
+    { extensions: { field } },
   )
 }
 
@@ -120,6 +122,7 @@ function checkTopics(topics: readonly string[]): void {
     throw new SpoolError(
       'INVALID_TOPIC_EXCEPTION',
       `topics has a name that no topic can have: 1 to ${TOPIC_NAME_CHARACTERS_MAX} of a-z, A-Z, 0-9, ".", "_" and "-"`,
+      { extensions: { field: 'topics' } },
     )
   }
 }
@@ -130,6 +133,7 @@ function checkPattern(pattern: string, patterns: TopicPatterns): void {
   throw new SpoolError(
     'INVALID_REGULAR_EXPRESSION',
     `topicPattern is no RE2 pattern: ${problem}; see https://github.com/google/re2/wiki/Syntax`,
+    { extensions: { field: 'topicPattern' } },
   )
 }
 
@@ -141,9 +145,11 @@ function checkBounds(
   max: number,
 ): void {
   if (Number.isInteger(value) && value >= min && value <= max) return
-  throw new SpoolError(code, `${field} is ${value}, not a whole number from ${min} to ${max}`)
+  throw new SpoolError(code, `${field} is ${value}, not a whole number from ${min} to ${max}`, {
+    extensions: { field },
+  })
 }
 
 function invalid(detail: string): SpoolError {
-  return new SpoolError('INVALID_REQUEST', detail)
+  return new SpoolError('INVALID_REQUEST', detail, { extensions: { field: 'topics' } })
 }

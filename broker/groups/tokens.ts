@@ -58,17 +58,17 @@ export function encodeToken(groupId: string, token: CommitToken): string {
 }
 
 /**
- * The token of a text; `name` is where the text came from, for the error. Throws SpoolError
+ * The token of a text; `field` is the one it came in, for the error. Throws SpoolError
  * INVALID_REQUEST for what no broker gave for this group.
  */
-export function decodeToken(groupId: string, text: string, name = 'token'): CommitToken {
+export function decodeToken(groupId: string, text: string, field = 'token'): CommitToken {
   try {
     return tokenOf(groupId, text)
   } catch (error) {
     throw new SpoolError(
       'INVALID_REQUEST',
-      `${name} is no token of group ${groupId}: ${(error as Error).message}; give the text that came with the record as it is`,
-      { outcome: 'refused' },
+      `field ${field} is no token of group ${groupId}: ${(error as Error).message}; give the text that came with the record as it is`,
+      { outcome: 'refused', extensions: { field } },
     )
   }
 }

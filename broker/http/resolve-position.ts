@@ -4,7 +4,7 @@
  */
 
 import { SpoolError } from '../../client/api/errors.ts'
-import { type Position, positionTime } from '../../client/api/positions.ts'
+import { type Position, parsePosition, positionTime } from '../../client/api/positions.ts'
 import type { Partition } from '../partition/partition.ts'
 
 export interface ResolvedPosition {
@@ -12,6 +12,24 @@ export interface ResolvedPosition {
   readonly offset: number
   /** Of the record found, where the position is a time and there is such a record. */
   readonly timestamp?: number
+}
+
+/**
+ * The position in the text of a request; `place` is where that came in.
+ *
+ * @throws SpoolError INVALID_REQUEST naming the field, the text and the forms.
+ */
+export function positionOf(
+  text: string,
+  place: 'field' | 'query parameter' | '',
+  field: string,
+): Position {
+  try {
+    return parsePosition(text, `${place} ${field}`.trimStart())
+  } catch (error) {
+    if (!(error instanceof SpoolError)) throw error
+    throw new SpoolError(error.code, error.detail, { extensions: { field } })
+  }
 }
 
 /**

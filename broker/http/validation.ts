@@ -46,7 +46,8 @@ export class Check<Schema extends TSchema> {
       : this.#describe(error)
   }
 
-  #describe(error: Compiler.ValueError): SpoolError {
+  #describe(outer: Compiler.ValueError): SpoolError {
+    const error = withinVariant(outer)
     const field = fieldName(error.path)
     const name = field === '' ? 'the body' : `${this.#place} ${field}`
     const options = field === '' ? {} : { extensions: { field } }
@@ -67,6 +68,20 @@ export class Check<Schema extends TSchema> {
       options,
     )
   }
+}
+
+/**
+ * What is wrong inside the one object of a union that a value is meant as, by the names it has; the error itself
+ * where that is none, or several.
+ */
+function withinVariant(error: Compiler.ValueError): Compiler.ValueError {
+  const { schema, value, errors } = error
+  if (!Array.isArray(schema.anyOf) || typeof value !== 'object' || value === null) return error
+  const meant = (schema.anyOf as TSchema[]).flatMap((variant, index) =>
+    Object.keys(propertiesOf(variant)).some((name) => Object.hasOwn(value, name)) ? [index] : [],
+  )
+  const inner = meant.length === 1 ? errors[meant[0]!]?.First() : undefined
+  return inner === undefined ? error : withinVariant(inner)
 }
 
 /** `/records/0/key` as `records[0].key`. */
@@ -130,7 +145,13 @@ function allowedByUnion(members: readonly TSchema[]): string {
   if (members.every((member) => member.const !== undefined)) {
     return `one of ${members.map((member) => JSON.stringify(member.const)).join(', ')}`
   }
-  return members.map(allowed).join(' or ')
+  return members.map(allowedInUnion).join(' or ')
+}
+
+/** Objects are told apart by their names. */
+function allowedInUnion(schema: TSchema): string {
+  const names = Object.keys(propertiesOf(schema))
+  return names.length === 0 ? allowed(schema) : `an object with ${names.join(', ')}`
 }
 
 function allowedText(schema: TSchema): string {

@@ -9,7 +9,7 @@
 
 import type { FastifyRequest } from 'fastify'
 import { SpoolError } from '../../../client/api/errors.ts'
-import { type Position, parsePosition } from '../../../client/api/positions.ts'
+import type { Position } from '../../../client/api/positions.ts'
 import type { BrokerContext } from '../../context.ts'
 import type {
   AssignorName,
@@ -17,7 +17,7 @@ import type {
   MemberDetails,
   StartingOffset,
 } from '../../groups/group-event.ts'
-import { resolvePosition } from '../resolve-position.ts'
+import { positionOf, resolvePosition } from '../resolve-position.ts'
 
 /** A join, from a body or a query that its schema has checked. */
 export interface Subscription {
@@ -59,7 +59,7 @@ export async function startAt(
 ): Promise<{ readonly startAt?: readonly StartingOffset[] }> {
   const { from } = subscription
   if (from === undefined) return {}
-  const position = parsePosition(from, 'from')
+  const position = positionOf(from, '', 'from')
   return { startAt: await startingOffsets(context, groupId, subscription, position) }
 }
 

@@ -4,12 +4,12 @@
  */
 
 import { SpoolError } from '../../../client/api/errors.ts'
-import { type Position, parsePosition } from '../../../client/api/positions.ts'
+import type { Position } from '../../../client/api/positions.ts'
 import type { ResetOffsets } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { ResetTarget } from '../../groups/group-event.ts'
 import type { Partition } from '../../partition/partition.ts'
-import { resolvePosition } from '../resolve-position.ts'
+import { positionOf, resolvePosition } from '../resolve-position.ts'
 import { flat } from './assignment.ts'
 import { checkPartitionCount } from './document-limits.ts'
 
@@ -30,6 +30,7 @@ export async function resetTargets(
       throw invalid('to', 'lists partitions itself: leave out topics and partitions')
     }
     checkPartitionCount(context, 'to', to.offsets.length)
+    checkOnce('to', to.offsets)
     return to.offsets.map(({ topic, partition, offset }) =>
       target(context.replicas.partition(topic, partition), { offset }),
     )
@@ -42,7 +43,7 @@ export async function resetTargets(
       target(context.replicas.partition(topic, partition), { shift: to.shift }),
     )
   }
-  const position = parsePosition(to, 'field to')
+  const position = positionOf(to, 'field', 'to')
   if (position.kind === 'offset' && places.length > 1) {
     throw invalid(
       'to',
@@ -82,6 +83,7 @@ async function placesOf(
   const named = partitions ?? []
   const isTwice = named.some(({ topic }) => topics?.includes(topic))
   if (isTwice) throw invalid('partitions', 'names a topic that topics has whole')
+  checkOnce('partitions', named)
   return [...ofTopics, ...named]
 }
 
@@ -101,6 +103,15 @@ async function placesOfGroup(context: BrokerContext, groupId: string): Promise<r
   return [...places.values()].sort((a, b) =>
     a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
   )
+}
+
+function checkOnce(field: string, places: readonly Place[]): void {
+  const seen = new Set<string>()
+  for (const { topic, partition } of places) {
+    const key = `${topic}/${partition}`
+    if (seen.has(key)) throw invalid(field, `names partition ${partition} of ${topic} twice`)
+    seen.add(key)
+  }
 }
 
 function invalid(field: string, why: string): SpoolError {

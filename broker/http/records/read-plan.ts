@@ -6,7 +6,7 @@
 
 import { SpoolError } from '../../../client/api/errors.ts'
 import { NDJSON_TYPE } from '../../../client/api/media-types.ts'
-import { type Position, parsePosition } from '../../../client/api/positions.ts'
+import type { Position } from '../../../client/api/positions.ts'
 import type { QueryOf } from '../../../client/api/route.ts'
 import type { ROUTES } from '../../../client/api/routes.ts'
 import {
@@ -14,6 +14,7 @@ import {
   PAGE_LIMIT_DEFAULT,
   PAGE_LIMIT_MAX,
 } from '../../../client/api/schemas/records.ts'
+import { positionOf } from '../resolve-position.ts'
 import { type Cursor, decodeCursor } from './cursor.ts'
 import type { PlacesWanted } from './read-places.ts'
 import { type RecordFilter, recordFilter } from './record-filter.ts'
@@ -70,8 +71,8 @@ export function pagePlan(query: ReadQuery, lastEventId: string | undefined): Rea
 export function placesWanted(query: ReadQuery, lastEventId: string | undefined): PlacesWanted {
   const { from, until, outOfRange } = query
   return {
-    from: from === undefined ? EARLIEST : parsePosition(from, 'query parameter from'),
-    until: until === undefined ? undefined : parsePosition(until, 'query parameter until'),
+    from: from === undefined ? EARLIEST : positionOf(from, 'query parameter', 'from'),
+    until: until === undefined ? undefined : positionOf(until, 'query parameter', 'until'),
     cursor: cursorOf(query, lastEventId),
     outOfRange,
   }

@@ -18,7 +18,7 @@ export function registerGroupCommits(app: FastifyInstance, context: BrokerContex
     appends: true,
     handle: async ({ params: { group }, body }) => {
       const tokens = body.tokens
-        .map((token) => decodeToken(group, token, 'field tokens'))
+        .map((token, index) => decodeToken(group, token, `tokens[${index}]`))
         .map((token) => ({ ...token, ...endOfToken(context, token) }))
       const reply = await context.groups.run(group, {
         kind: 'commitTokens',
@@ -57,8 +57,9 @@ export function registerGroupCommits(app: FastifyInstance, context: BrokerContex
 function memberOf({ memberId, memberEpoch }: CommitOffsets) {
   if (memberId === undefined && memberEpoch === undefined) return undefined
   if (memberId === undefined || memberEpoch === undefined) {
-    const field = memberId === undefined ? 'memberId' : 'memberEpoch'
-    throw new SpoolError('INVALID_REQUEST', `${field} is missing: it goes with the other one`, {
+    const [field, other] =
+      memberId === undefined ? ['memberId', 'memberEpoch'] : ['memberEpoch', 'memberId']
+    throw new SpoolError('INVALID_REQUEST', `field ${field} is missing: it goes with ${other}`, {
       outcome: 'refused',
       extensions: { field },
     })

@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
+import { SpoolError } from '../../../client/api/errors.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { JoinEvent } from '../../groups/group-event.ts'
@@ -78,7 +79,7 @@ async function joinOf(
   { params, query, request }: Call<typeof ROUTES.readGroup>,
 ): Promise<JoinEvent> {
   const topics = query.topics?.split(',')
-  for (const topic of topics ?? []) checkTopicName(topic)
+  for (const topic of topics ?? []) checkName(topic)
   const subscription = { ...query, topics }
   const { instanceId } = query
   const details = memberDetails(subscription, request)
@@ -94,5 +95,15 @@ async function joinOf(
     memberId: randomUUID(),
     details: { ...details, sessionTimeoutMs },
     ...start,
+  }
+}
+
+function checkName(topic: string): void {
+  try {
+    checkTopicName(topic)
+  } catch (error) {
+    if (!(error instanceof SpoolError)) throw error
+    const detail = `query parameter topics: ${error.detail}`
+    throw new SpoolError(error.code, detail, { extensions: { field: 'topics' } })
   }
 }

@@ -4,18 +4,17 @@
 
 import type { FastifyInstance } from 'fastify'
 import { SpoolError } from '../../../client/api/errors.ts'
-import { parsePosition } from '../../../client/api/positions.ts'
 import { ROUTES } from '../../../client/api/routes.ts'
 import type { TopicOffsets } from '../../../client/api/schemas/topics.ts'
 import type { BrokerContext } from '../../context.ts'
 import { refuseInternalTopic } from '../../topics/topic-name.ts'
 import { addRoute } from '../add-route.ts'
-import { resolvePosition } from '../resolve-position.ts'
+import { positionOf, resolvePosition } from '../resolve-position.ts'
 
 export function registerOffsets(app: FastifyInstance, context: BrokerContext): void {
   addRoute(app, context, ROUTES.topicOffsets, {
     handle: async ({ params, query }) => {
-      const position = parsePosition(query.at, 'query parameter at')
+      const position = positionOf(query.at, 'query parameter', 'at')
       const topic = context.topics.require(params.topic)
       if (position.kind === 'offset' && topic.partitions > 1) {
         throw new SpoolError(

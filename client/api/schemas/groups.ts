@@ -40,6 +40,8 @@ export const POLL_TOKEN_CHARACTERS_OF_PARTITION = 40
 const POLL_TOKEN_CHARACTERS_MAX =
   GROUP_PARTITIONS_MAX * POLL_TOKEN_CHARACTERS_OF_PARTITION + TOKEN_CHARACTERS_MAX
 const TIMEOUT_MS_MAX = 86_400_000
+/** Nobody gets the partitions meanwhile. */
+const REBALANCE_TIMEOUT_MS_MAX = 30 * 60_000
 
 /** Control characters would forge log lines; "." and ".." no URL can carry. */
 const NAME_PATTERN = '^(?!\\.{1,2}$)[^\\u0000-\\u001f\\u007f-\\u009f]+$'
@@ -57,11 +59,19 @@ export const MemberId = Type.String({
   pattern: NAME_PATTERN,
   minLength: 1,
   maxLength: 249,
-  description: 'A member, as the broker named it when it joined.',
+  description:
+    'A member, as the broker named it when it joined: 1 to 249 characters, none of them a control character.',
 })
 
 const MemberName = (description: string) =>
-  Type.Optional(Type.String({ pattern: NAME_PATTERN, minLength: 1, maxLength: 249, description }))
+  Type.Optional(
+    Type.String({
+      pattern: NAME_PATTERN,
+      minLength: 1,
+      maxLength: 249,
+      description: `${description} 1 to 249 characters, none of them a control character.`,
+    }),
+  )
 
 export const Token = Type.String({
   minLength: 1,
@@ -122,8 +132,8 @@ export const JoinGroup = strictObject({
   ),
   rebalanceTimeoutMs: Type.Optional(
     Type.Integer({
-      minimum: 1,
-      maximum: TIMEOUT_MS_MAX,
+      minimum: 1_000,
+      maximum: REBALANCE_TIMEOUT_MS_MAX,
       description: 'How long it may take to let go of a partition before it is fenced; 60000.',
     }),
   ),
