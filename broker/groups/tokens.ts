@@ -3,7 +3,7 @@
  * with a record and goes back to commit it. It is stored nowhere and works on any broker. Owns the bytes;
  * whether a token may still commit is decided by the group.
  *
- *     version       1 byte    1
+ *     version       1 byte    1: 2 is that of a poll's token
  *     topic id     16 bytes
  *     partition     varlong
  *     next offset   varlong
@@ -86,7 +86,9 @@ function tokenOf(groupId: string, text: string): CommitToken {
   if (!isWhole || bytes.toString('base64url') !== text) {
     throw new RangeError('it was cut or changed, or another group gave it')
   }
-  if (bytes[0] !== VERSION) throw new RangeError(`its version, ${bytes[0]}, is not known`)
+  if (bytes[0] !== VERSION) {
+    throw new RangeError('it is none of a record (that of a poll goes as commit of the next poll)')
+  }
   const hex = bytes.toString('hex', TOPIC_ID_AT, NUMBERS_AT)
   const topicId = hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
   const partition = checkInteger(readVarlong(bytes, NUMBERS_AT, end), INT32_MAX)

@@ -2,7 +2,7 @@
  * The token of a page that a member polled: whose it is, and how far it reaches in each of the member's
  * partitions. It is at once where to go on (`after`) and what to commit (`commit`), and is stored nowhere.
  *
- *     version      1 byte    1
+ *     version      1 byte    2: 1 is that of a record's token (`groups/tokens.ts`), with the same checksum
  *     epoch        varlong   the member epoch the page was given under
  *     turn         varlong   the place to begin the next page with
  *     member       varlong, bytes   the member id
@@ -40,7 +40,7 @@ export interface PollToken {
   readonly places: readonly PollPlace[]
 }
 
-const VERSION = 1
+const VERSION = 2
 const UUID_BYTES = 16
 const CHECKSUM_BYTES = 4
 const BASE64URL = /^[A-Za-z0-9_-]+$/
@@ -106,7 +106,9 @@ function tokenOf(groupId: string, text: string, placesMax: number): PollToken {
   if (!isWhole || bytes.toString('base64url') !== text) {
     throw new RangeError('it was cut or changed, or another group gave it')
   }
-  if (bytes[0] !== VERSION) throw new RangeError('its version is not known')
+  if (bytes[0] !== VERSION) {
+    throw new RangeError('it is none of a page (that of a record goes to …/commit)')
+  }
   let at = 1
   const next = (max = Number.MAX_SAFE_INTEGER) => {
     const value = readVarlong(bytes, at, end)

@@ -1,6 +1,7 @@
 /** A worker by polling: whose token a token is, what it is good for after others came and went, and lost answers. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { encodeToken } from '../../../../broker/groups/tokens.ts'
 import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
 import type { GroupOffsets } from '../../../../client/api/schemas/groups.ts'
 import { GroupClient, type PollAnswer } from './group-client.ts'
@@ -134,4 +135,21 @@ test('pretty=true indents a page for people', async () => {
   expect(plain.trimEnd()).not.toContain('\n')
   expect(pretty).toMatch(/^\{\n {2}"records": \[\n {4}\{\n {6}"topic": "pretty",\n/)
   expect(JSON.parse(pretty)).toEqual(JSON.parse(plain))
+})
+
+test('the token of a poll is none of a record, nor the other way round, and both say where they belong', async () => {
+  await client.topic('mixed', 1, 1)
+  const { memberId, memberEpoch, assignment } = await client.join('mixers', { topics: ['mixed'] })
+  const { token } = await client.poll('mixers', memberId)
+  const committed = await client.ask('POST', '/v1/groups/mixers/commit', { tokens: [token] })
+  expect(committed).toMatchObject({ status: 400, document: { field: 'tokens[0]' } })
+  expect(committed.document.detail).toContain('as commit of the next poll')
+
+  const { topicId } = assignment[0]!
+  const place = { topicId, partition: 0, offset: 1, memberId, memberEpoch }
+  const path = `/v1/groups/mixers/members/${memberId}/poll`
+  const polled = await client.ask('POST', path, { commit: encodeToken('mixers', place) })
+  expect(polled).toMatchObject({ status: 400, document: { field: 'commit' } })
+  expect(polled.document.detail).toContain('/commit')
+  expect(await committedOf('mixers')).toEqual([null])
 })
