@@ -97,6 +97,7 @@ export class BrokerCore {
     this.groups = new GroupCoordinator({
       limits: groupLimitsOf(settings),
       groupsMax: settings.groupsMax,
+      groupsBytesMax: settings.groupsBytesMax,
       decompressedBytesMax: settings.decompressedBytesMax,
       patterns: new Re2Patterns(),
       clock: dependencies.clock,

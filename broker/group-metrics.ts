@@ -22,6 +22,8 @@ export interface GroupPlaceFigures {
 export interface GroupFigures {
   count(): number
   members(): number
+  /** About what all of them take in memory. */
+  bytes(): number
   /** The first `max` places, by group, topic and partition, and how many there are in all. */
   places(
     max: number,
@@ -44,6 +46,14 @@ export function addGroupGauges(registry: Registry, figures: GroupFigures): void 
     registers,
     collect() {
       this.set(figures.members())
+    },
+  })
+  new Gauge({
+    name: 'spool_group_bytes',
+    help: 'About what consumer groups take in memory; groups.max.bytes bounds it.',
+    registers,
+    collect() {
+      this.set(figures.bytes())
     },
   })
   addLagGauges(registry, figures)

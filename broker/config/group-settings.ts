@@ -4,6 +4,8 @@ import { ConfigError } from './setting-value.ts'
 import type { BrokerSettings, SettingFor } from './settings.ts'
 
 const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
 const SECOND_MS = 1_000
 const MINUTE_MS = 60 * SECOND_MS
 const DAY_MS = 24 * 60 * MINUTE_MS
@@ -11,6 +13,7 @@ const DAY_MINUTES = 24 * 60
 
 export type GroupField =
   | 'groupsMax'
+  | 'groupsBytesMax'
   | 'groupMembersMax'
   | 'groupSessionMs'
   | 'groupSessionMsMin'
@@ -32,6 +35,16 @@ export const GROUP_SETTINGS: {
     min: 1,
     max: 1_000_000,
     sentence: 'Consumer groups at most; beginning another is refused.',
+  },
+  groupsBytesMax: {
+    kind: 'number',
+    key: 'groups.max.bytes',
+    unit: 'bytes',
+    default: 256 * MIB,
+    min: MIB,
+    max: 64 * GIB,
+    sentence:
+      'Memory that members, patterns and committed offsets of all groups may take, about; beyond it new members and commits for further partitions are refused.',
   },
   groupMembersMax: {
     kind: 'number',

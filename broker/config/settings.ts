@@ -37,6 +37,7 @@ export interface BrokerSettings {
   readonly partitionsMax: number
 
   readonly groupsMax: number
+  readonly groupsBytesMax: number
   readonly groupMembersMax: number
   readonly groupSessionMs: number
   readonly groupSessionMsMin: number

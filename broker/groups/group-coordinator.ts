@@ -42,6 +42,8 @@ const GROUPS_AT_ONCE = 100
 export interface CoordinatorOptions {
   readonly limits: GroupLimits
   readonly groupsMax: number
+  /** `groups.max.bytes` */
+  readonly groupsBytesMax: number
   /** The most a batch may become that is opened to find out how old a record is. */
   readonly decompressedBytesMax: number
   readonly patterns: TopicPatterns
@@ -161,6 +163,11 @@ export class GroupCoordinator {
     return seen
   }
 
+  /** About what all groups take in memory. */
+  get heldBytes(): number {
+    return this.#shards.reduce((sum, shard) => sum + shard.heldBytes, 0)
+  }
+
   /** Groups of the partitions that are loaded, for counting: not all of it may be durable. */
   *groups(): Generator<GroupMachine> {
     for (const shard of this.#shards) yield* shard.groups.values()
@@ -214,6 +221,7 @@ export class GroupCoordinator {
       deadlines: this.#deadlines,
       topics: () => this.topics,
       checkRoom: () => this.#checkRoom(),
+      checkGrowth: (bytes) => this.#checkGrowth(bytes),
       moved: (groupId) => this.#wakes.moved(groupId),
       reloaded: () => this.#topicsChangedLater(),
     })
@@ -249,6 +257,17 @@ export class GroupCoordinator {
       'LIMIT_EXCEEDED',
       `there are ${count} groups, the most groups.max allows; delete some, or wait until they expire`,
       { extensions: { limit: 'groups.max', max: groupsMax } },
+    )
+  }
+
+  #checkGrowth(bytes: number): void {
+    const max = this.#options.groupsBytesMax
+    const held = this.heldBytes
+    if (held + bytes <= max) return
+    throw new SpoolError(
+      'LIMIT_EXCEEDED',
+      `consumer groups take ${held} bytes, and this would be ${bytes} more than that; groups.max.bytes is ${max}`,
+      { extensions: { limit: 'groups.max.bytes', max } },
     )
   }
 

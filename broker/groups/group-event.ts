@@ -327,6 +327,8 @@ export interface GroupStep<Reply = unknown> {
   readonly timestampMs: number
   /** True when somebody else's next heartbeat may bring another assignment: see `group.membersToWake`. */
   readonly movesPartitions: boolean
+  /** About how much more memory the group takes then; less than 0: how much less. */
+  readonly growthBytes: number
   /** Deadlines to begin or to end; not kept in the log. */
   readonly timers: readonly TimerChange[]
 }

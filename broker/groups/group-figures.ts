@@ -9,6 +9,7 @@ export function groupFigures(context: BrokerContext): GroupFigures {
   return {
     count: () => groups().length,
     members: () => groups().reduce((sum, group) => sum + group.memberCount, 0),
+    bytes: () => (context.isReady() ? context.groups.heldBytes : 0),
     async places(max) {
       const places: GroupPlaceFigures[] = []
       let all = 0

@@ -40,6 +40,8 @@ export interface GroupMachine {
   readonly epoch: number
   /** Committed offsets, those of topics that are gone counted. */
   readonly offsetCount: number
+  /** About what it takes in memory. */
+  readonly heldBytes: number
   /** Not before this (by the monotonic clock) is a tick due; it may turn out to be too early. */
   readonly nextDeadlineMs: number | undefined
 

@@ -41,12 +41,16 @@ export interface ShardOptions {
   topics(): GroupTopics
   /** Asked before a group is begun; throws where there are too many. */
   checkRoom(): void
+  /** Asked before what a client says makes groups take so much more memory; throws where it is too much. */
+  checkGrowth(bytes: number): void
   /** Members of the group may have something new to hear. */
   moved(groupId: string): void
   /** The groups were read again: what they were told and did not write down they do not know. */
   reloaded(): void
 }
 
+/** Events by which clients make the broker keep more. What keeps a group going is never refused for that. */
+const GROWING: ReadonlySet<GroupEvent['kind']> = new Set(['join', 'commitOffsets', 'commitTokens'])
 /** Events that may begin a group; all others need one that is there. */
 const BEGINNING: ReadonlySet<GroupEvent['kind']> = new Set(['join', 'commitOffsets'])
 
@@ -59,6 +63,7 @@ export class GroupShard {
   /** Resolves when they are; replaced when they must be read again. */
   #loaded: Promise<void>
   #loadAgain: Deadline | undefined
+  #heldBytes = 0
   /** One after the other. */
   #failedLoads = 0
   /** The last batch we appended, once it is durable. */
@@ -76,6 +81,11 @@ export class GroupShard {
   /** Groups that are there; reads what may not be durable yet, for counting. */
   get groups(): ReadonlyMap<string, GroupMachine> {
     return this.#groups
+  }
+
+  /** About what they take in memory. */
+  get heldBytes(): number {
+    return this.#heldBytes
   }
 
   get isLoaded(): boolean {
@@ -153,6 +163,7 @@ export class GroupShard {
     const { group, step } = this.#decide(groupId, event)
     const append = step.records.length === 0 ? undefined : this.#append(step)
     group.accept(step)
+    this.#heldBytes += step.growthBytes
     this.#keep(group)
     if (append === undefined) await this.settled()
     else await this.#acknowledged(append)
@@ -167,7 +178,11 @@ export class GroupShard {
     try {
       this.#checkOpen()
       const group = this.#groupFor(groupId, event.kind)
-      return { group, step: group.handle(event, this.#moment()) }
+      const step = group.handle(event, this.#moment())
+      if (step.growthBytes > 0 && GROWING.has(event.kind)) {
+        this.#options.checkGrowth(step.growthBytes)
+      }
+      return { group, step }
     } catch (error) {
       throw withOutcome(error, 'refused')
     }
@@ -309,11 +324,13 @@ export class GroupShard {
     this.#isLoaded = true
     this.#failedLoads = 0
     this.#groups.clear()
+    this.#heldBytes = 0
     if (this.#isClosed) return
     const moment = this.#moment()
     for (const group of loading.values()) {
       if (group.isGone) continue
       group.loaded(moment)
+      this.#heldBytes += group.heldBytes
       this.#keep(group)
     }
     if (records > 0) {

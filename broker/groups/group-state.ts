@@ -10,6 +10,7 @@
  */
 
 import { CommittedOffsets } from './committed-offsets.ts'
+import { bytesOf } from './group-memory.ts'
 import type { TopicPartitions } from './group-topics.ts'
 import {
   eachPartition,
@@ -60,6 +61,7 @@ export class GroupState {
   readonly #owners = new Map<string, Map<number, string>>()
   #epoch: { readonly value: GroupEpochValue; readonly timestampMs: number } | undefined
   #targetEpoch: TargetEpochValue | undefined
+  #heldBytes = 0
 
   constructor(groupId: string) {
     this.groupId = groupId
@@ -115,7 +117,13 @@ export class GroupState {
     return undefined
   }
 
+  /** About what all of it takes in memory. */
+  get heldBytes(): number {
+    return this.#heldBytes
+  }
+
   apply(record: GroupRecord, timestampMs: number): void {
+    this.#heldBytes += bytesOf(record) - bytesOf(this.#presentRecord(record))
     switch (record.kind) {
       case 'offsetCommit':
         this.offsets.apply(record.topic, record.partition, record.value)
@@ -187,6 +195,7 @@ export class GroupState {
     }
     this.#owners.clear()
     for (const [memberId, { current }] of this.#currents) this.#own(memberId, current)
+    this.#heldBytes = this.presentRecords().reduce((sum, record) => sum + bytesOf(record), 0)
   }
 
   #presentRecord(record: GroupRecord): GroupRecord {

@@ -95,6 +95,10 @@ export class Group implements GroupMachine {
     return this.#state.offsets.size
   }
 
+  get heldBytes(): number {
+    return this.#state.heldBytes
+  }
+
   get nextDeadlineMs(): number | undefined {
     return this.#timers.earliestMs
   }
@@ -102,6 +106,7 @@ export class Group implements GroupMachine {
   handle<E extends GroupEvent>(event: E, moment: GroupMoment): GroupStep<GroupReplies[E['kind']]> {
     const { limits, patterns } = this.#options
     const seenTopicsVersion = this.#seenTopicsVersion
+    const { heldBytes } = this.#state
     const draft = new GroupDraft({
       state: this.#state,
       moment,
@@ -113,7 +118,9 @@ export class Group implements GroupMachine {
       const reply = this.#decide(draft, event) as GroupReplies[E['kind']]
       const { records, timers } = draft
       const movesPartitions = records.some(({ kind }) => MOVING_KINDS.has(kind))
-      const step = { reply, records, timestampMs: moment.wallMs, movesPartitions, timers }
+      const growthBytes = this.#state.heldBytes - heldBytes
+      const { wallMs } = moment
+      const step = { reply, records, timestampMs: wallMs, movesPartitions, growthBytes, timers }
       const topicsVersion = moment.topics.version
       this.#decided.set(step, { basis: this.#accepted, kind: event.kind, topicsVersion })
       return step

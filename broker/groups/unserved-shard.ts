@@ -11,11 +11,20 @@ import type { GroupShard } from './group-shard.ts'
 /** What the coordinator uses of a shard. */
 export type Shard = Pick<
   GroupShard,
-  'groups' | 'isLoaded' | 'isServed' | 'whenLoaded' | 'settled' | 'look' | 'run' | 'close'
+  | 'groups'
+  | 'heldBytes'
+  | 'isLoaded'
+  | 'isServed'
+  | 'whenLoaded'
+  | 'settled'
+  | 'look'
+  | 'run'
+  | 'close'
 >
 
 export class UnservedShard implements Shard {
   readonly groups: ReadonlyMap<string, GroupMachine> = new Map()
+  readonly heldBytes = 0
   readonly isLoaded = false
   readonly isServed = false
   readonly #error: unknown

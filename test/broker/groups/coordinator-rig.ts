@@ -15,6 +15,7 @@ export interface CoordinatorRigOptions {
   readonly shards?: number
   readonly waitingRequestsMax?: number
   readonly groupsMax?: number
+  readonly groupsBytesMax?: number
 }
 
 export class CoordinatorRig {
@@ -22,18 +23,24 @@ export class CoordinatorRig {
   readonly groups: GroupCoordinator
   #topicsMade = 0
 
-  constructor({ shards = 1, waitingRequestsMax, groupsMax = 100 }: CoordinatorRigOptions = {}) {
+  constructor({
+    shards = 1,
+    waitingRequestsMax,
+    groupsMax = 100,
+    groupsBytesMax = 1 << 28,
+  }: CoordinatorRigOptions = {}) {
     this.serving = new Serving(waitingRequestsMax === undefined ? {} : { waitingRequestsMax })
     this.put(OFFSETS_TOPIC, shards)
-    this.groups = this.coordinator(groupsMax)
+    this.groups = this.coordinator(groupsMax, groupsBytesMax)
   }
 
   /** Another one over the same logs: what a restart would find. */
-  coordinator(groupsMax = 100): GroupCoordinator {
+  coordinator(groupsMax = 100, groupsBytesMax = 1 << 28): GroupCoordinator {
     const { serving } = this
     return new GroupCoordinator({
       limits: DEFAULT_GROUP_LIMITS,
       groupsMax,
+      groupsBytesMax,
       decompressedBytesMax: 1 << 20,
       patterns: new Re2Patterns(),
       clock: serving.clock,

@@ -109,6 +109,48 @@ describe('a full disk', () => {
   })
 })
 
+describe('memory', () => {
+  test('is bounded by groups.max.bytes: who is there goes on, and what is given back is room again', async () => {
+    const small = new CoordinatorRig({ groupsBytesMax: 1 << 20 })
+    small.put('orders', 2)
+    await small.open()
+    await small.durably(small.commit('old', 5))
+    const names = Array.from({ length: 1_000 }, (_, n) => `topic-${n}-${'x'.repeat(200)}`)
+    let members = 0
+    const joinOne = () => small.durably(small.join('many', `m-${members}`, names))
+    while (members < 100) {
+      const isRefused = await joinOne().then(
+        () => false,
+        (error) => {
+          expect(error).toMatchObject({
+            code: 'LIMIT_EXCEEDED',
+            outcome: 'refused',
+            extensions: { limit: 'groups.max.bytes', max: 1 << 20 },
+          })
+          return true
+        },
+      )
+      if (isRefused) break
+      members++
+    }
+    // 1,000 names of 200 characters are a quarter of a megabyte.
+    expect(members).toBe(4)
+    expect(small.groups.heldBytes).toBeLessThanOrEqual(1 << 20)
+    await small.durably(small.commit('old', 7))
+    const beat = { kind: 'heartbeat', memberId: 'm-0', owned: null } as const
+    await small.durably(small.groups.run('many', { ...beat, memberEpoch: 1 }))
+    // What a restart loads counts the same.
+    const again = small.coordinator(100, 1 << 20)
+    again.open()
+    await again.whenLoaded()
+    expect(again.heldBytes).toBe(small.groups.heldBytes)
+    again.close()
+    await small.durably(small.groups.run('many', { kind: 'leave', memberId: 'm-0' }))
+    await joinOne()
+    small.groups.close()
+  })
+})
+
 describe('a failed sync', () => {
   test.each([0, 1])(
     'of partition %i of groups is an unknown outcome there, and stops no other',

@@ -6,6 +6,7 @@
  */
 
 import type { CommitToken, MemberReply } from '../../../broker/groups/group-event.ts'
+import { bytesOf } from '../../../broker/groups/group-memory.ts'
 import type { TopicPartitions } from '../../../broker/groups/group-topics.ts'
 import type {
   CurrentAssignmentValue,
@@ -97,6 +98,7 @@ export class GroupChecks {
     this.#checkEpochs()
     this.#checkCommits()
     this.#checkReplay()
+    this.#checkBytes()
   }
 
   fingerprint(): string {
@@ -211,6 +213,15 @@ export class GroupChecks {
       takers.set(placeOf(token), token.memberId)
     }
     if (this.fingerprint() !== before) throw new Error('a decision changed the state')
+  }
+
+  /** What is counted step by step is what there is. */
+  #checkBytes(): void {
+    const { group } = this.#rig
+    const held = group.presentRecords().reduce((sum, record) => sum + bytesOf(record), 0)
+    if (group.heldBytes !== held) {
+      throw new Error(`the group says that it takes ${group.heldBytes} bytes, and takes ${held}`)
+    }
   }
 
   #checkReplay(): void {
