@@ -61,7 +61,9 @@ test('a token with any character changed, left out or added is refused', () => {
 test.each(['', 'x', '!', '=', 'ä', 'A'.repeat(TOKEN_CHARACTERS_MAX + 1)])(
   'what is no token is refused, naming where it came from: %#',
   (text) => {
-    expect(() => decodeToken('workers', text, 'tokens[3]')).toThrow(/^field tokens\[3\] is no token/)
+    expect(() => decodeToken('workers', text, 'tokens[3]')).toThrow(
+      /^field tokens\[3\] is no token/,
+    )
   },
 )
 
