@@ -10,18 +10,20 @@ import type { Logger } from '../../storage/logger.ts'
 import type { ClusterImage } from '../cluster/cluster-image.ts'
 import { Deadlines } from '../partition/deadlines.ts'
 import type { Partition } from '../partition/partition.ts'
+import { Group } from './group.ts'
 import type {
   DeleteTopicEvent,
   ExpireOffsetsEvent,
   GroupDescription,
   GroupEvent,
   GroupReplies,
+  GroupStep,
   MemberReply,
   TopicsChangedEvent,
 } from './group-event.ts'
 import type { GroupLimits } from './group-limits.ts'
 import type { GroupMachine } from './group-machine.ts'
-import { unknownGroup, unknownMember } from './group-refusals.ts'
+import { invalidPattern, unknownGroup, unknownMember } from './group-refusals.ts'
 import { GroupShard } from './group-shard.ts'
 import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import { LagReader } from './lag.ts'
@@ -110,7 +112,7 @@ export class GroupCoordinator {
       await patterns.prepare(pattern, this.topics)
       return patterns.matching(pattern, this.topics)
     }
-    throw new SpoolError('INVALID_REGULAR_EXPRESSION', problem)
+    throw invalidPattern(problem)
   }
 
   /**
@@ -120,17 +122,29 @@ export class GroupCoordinator {
    */
   async run<E extends GroupEvent>(groupId: string, event: E): Promise<GroupReplies[E['kind']]> {
     const begins = event.kind === 'join' || event.kind === 'commitOffsets'
+    const details = 'details' in event ? event.details : undefined
     let shard: Shard
     try {
-      if (this.#shards.length === 0 && begins) await this.#createTopic()
+      if (details?.topicPattern) {
+        await this.#options.patterns.prepare(details.topicPattern, this.topics)
+      }
+      if (this.#shards.length === 0 && begins) {
+        const { records, reply } = this.#asFirst(groupId, event)
+        if (records.length === 0) return reply
+        await this.#createTopic()
+      }
       shard = this.#shardOf(groupId)
     } catch (error) {
       throw withOutcome(error, 'refused')
     }
-    const details = 'details' in event ? event.details : undefined
-    if (details?.topicPattern)
-      await this.#options.patterns.prepare(details.topicPattern, this.topics)
     return await shard.run(groupId, event)
+  }
+
+  /** What the event would lead to as the first of all: what is refused needs no topic to be kept in. */
+  #asFirst<E extends GroupEvent>(groupId: string, event: E): GroupStep<GroupReplies[E['kind']]> {
+    const { limits, patterns, clock } = this.#options
+    const moment = { monotonicMs: clock.monotonicMs(), wallMs: clock.now(), topics: this.topics }
+    return new Group({ groupId, limits, patterns }).handle(event, moment)
   }
 
   /** What the group is now, once that is durable. @throws SpoolError GROUP_ID_NOT_FOUND. */

@@ -23,3 +23,11 @@ export function notEmpty(groupId: string, members: number, what: string): SpoolE
     { extensions: { members } },
   )
 }
+
+export function invalidPattern(problem: string): SpoolError {
+  return new SpoolError(
+    'INVALID_REGULAR_EXPRESSION',
+    `topicPattern is no RE2 pattern: ${problem}; see https://github.com/google/re2/wiki/Syntax`,
+    { extensions: { field: 'topicPattern' } },
+  )
+}

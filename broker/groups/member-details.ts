@@ -14,6 +14,7 @@ import {
   SUBSCRIBED_TOPICS_MAX,
   TOPIC_NAME_CHARACTERS_MAX,
 } from './group-limits.ts'
+import { invalidPattern } from './group-refusals.ts'
 import type { TopicPatterns } from './group-topics.ts'
 import type { MemberMetadataValue } from './records/group-record.ts'
 
@@ -130,11 +131,7 @@ function checkTopics(topics: readonly string[]): void {
 function checkPattern(pattern: string, patterns: TopicPatterns): void {
   const problem = pattern.isWellFormed() ? patterns.problem(pattern) : 'it is no Unicode text'
   if (problem === undefined) return
-  throw new SpoolError(
-    'INVALID_REGULAR_EXPRESSION',
-    `topicPattern is no RE2 pattern: ${problem}; see https://github.com/google/re2/wiki/Syntax`,
-    { extensions: { field: 'topicPattern' } },
-  )
+  throw invalidPattern(problem)
 }
 
 function checkBounds(

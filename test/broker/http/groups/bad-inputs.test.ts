@@ -31,6 +31,7 @@ const JOINS: readonly Case[] = (
     [{ from: 'soon' }, 'from', /"soon": expected earliest, latest/],
     [{ topics: ['t', 'a b'] }, 'topics[1]', /"a b".*1 to 249/],
     [{ topics: undefined, topicPattern: '(' }, 'topicPattern', /RE2.*missing closing/],
+    [{ topics: undefined, topicPattern: '(', from: 'latest' }, 'topicPattern', /RE2.*missing/],
     [{ assignor: 'sticky' }, 'assignor', /"sticky".*"uniform", "range"/],
   ] as const
 ).map(([body, field, detail]) => {

@@ -56,6 +56,22 @@ test('before there is any group, a rewind is refused', async () => {
   expect(answer.document).toMatchObject({ code: 'GROUP_ID_NOT_FOUND', outcome: 'refused' })
 })
 
+test.each([
+  ['a join', 'POST', 'members', { topics: ['taken'], sessionTimeoutMs: 1 }, 400],
+  ['a join by pattern', 'POST', 'members', { topicPattern: '(', from: 'latest' }, 400],
+  ['a stranger’s commit', 'PUT', 'offsets', { memberId: 'x', memberEpoch: 1, offsets: [one] }, 404],
+  ['a commit of nothing', 'PUT', 'offsets', { offsets: [{ ...one, topic: 'x' }] }, 404],
+] as const)(
+  '%s that is refused makes no topic for groups',
+  async (_what, method, path, body, status) => {
+    await using empty = await startBroker()
+    const first = new GroupClient(empty.url)
+    await first.topic('taken', 1, 2)
+    expect((await first.ask(method, `/v1/groups/g/${path}`, body)).status).toBe(status)
+    expect(empty.context.clusterImage().activeTopic('__consumer_offsets')).toBeUndefined()
+  },
+)
+
 test.each(REFUSED)('%s: refused', async (_what, method, path, body, status, code) => {
   await client.get('PUT', '/v1/groups/g/offsets', { offsets: [one] })
   const answer = await client.ask(method, `/v1/groups/${path}`, body)
