@@ -23,7 +23,7 @@ export interface AttemptOptions<T> {
 }
 
 /** Others have its turn meanwhile. Rejects when another attempt would be in vain. */
-type Rest = (ms: number) => Promise<void>
+type Rest<K, V> = (lane: Lane<K, V>, ms: number) => Promise<void>
 
 interface Call<K, V> {
   /** A record, or a batch without those of its records that are done. */
@@ -57,7 +57,7 @@ export class Attempts<K, V, T> {
    *
    * @throws what the handler threw last, where there is no office; what the office throws.
    */
-  async work(piece: Piece<K, V>, lane: Lane<K, V>, rest: Rest): Promise<boolean> {
+  async work(piece: Piece<K, V>, lane: Lane<K, V>, rest: Rest<K, V>): Promise<boolean> {
     try {
       await this.#tryAll(piece, lane, rest)
       return true
@@ -68,7 +68,7 @@ export class Attempts<K, V, T> {
     }
   }
 
-  async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>, rest: Rest): Promise<void> {
+  async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>, rest: Rest<K, V>): Promise<void> {
     const { handler, patience } = this.#options
     const { signal } = lane.gone
     let call: Call<K, V> | undefined = { given: piece.record ?? piece.batch!, attempt: 1 }
@@ -91,7 +91,7 @@ export class Attempts<K, V, T> {
     failure: Failure<K, V>,
     piece: Piece<K, V>,
     lane: Lane<K, V>,
-    rest: Rest,
+    rest: Rest<K, V>,
   ): Promise<Call<K, V> | undefined> {
     const { retry, office } = this.#options
     const { thrown, error, named, attempt } = failure
@@ -99,7 +99,7 @@ export class Attempts<K, V, T> {
     if (from !== undefined) piece.tracker.moveTo(piece.nextOffset, from)
     const given = from === undefined ? failure.given : piece.batch!.startingAt(from)!
     if (attempt < retry.attempts && retry.isWorthIt(error)) {
-      await this.#restAfter(attempt, rest)
+      await this.#restAfter(attempt, lane, rest)
       return { given, attempt: attempt + 1, failedAt: from }
     }
     if (office === undefined) throw thrown
@@ -112,11 +112,11 @@ export class Attempts<K, V, T> {
     return remainder && { given: remainder, attempt: 1 }
   }
 
-  async #restAfter(attempt: number, rest: Rest): Promise<void> {
+  async #restAfter(attempt: number, lane: Lane<K, V>, rest: Rest<K, V>): Promise<void> {
     const { backoffMs, backoffMsMax } = this.#options.retry
     const backoff = { retryBackoffMs: backoffMs, retryBackoffMsMax: backoffMsMax }
     try {
-      await rest(retryDelayMs(attempt, backoff, Math.random()))
+      await rest(lane, retryDelayMs(attempt, backoff, Math.random()))
     } catch {
       throw GIVEN_UP
     }

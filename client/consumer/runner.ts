@@ -184,7 +184,7 @@ export class Runner<K, V, T> implements Worker<K, V> {
     this.#busy.set(id, lane)
     let isDone = false
     try {
-      isDone = await attempts.work(piece, lane, (ms) => this.#rest(lane, ms))
+      isDone = await attempts.work(piece, lane, this.#rest)
     } finally {
       this.#busy.delete(id)
       lane.calledAt = undefined
@@ -195,7 +195,7 @@ export class Runner<K, V, T> implements Worker<K, V> {
   }
 
   /** Gives its turn to others for so long, and waits for another one. Rejects once the lane is to go. */
-  async #rest(lane: Lane<K, V>, ms: number): Promise<void> {
+  readonly #rest = async (lane: Lane<K, V>, ms: number): Promise<void> => {
     const { signal } = lane.leaving
     this.#workers--
     this.#resting++
