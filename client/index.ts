@@ -59,6 +59,7 @@ export type {
   LostPlace,
   ResetPlace,
   RevokedPlace,
+  Trouble,
 } from './consumer/consumer-hooks.ts'
 export type { ConsumerOptions } from './consumer/consumer-options.ts'
 export type { ConsumerOffset, ToCommit } from './consumer/offsets-given.ts'

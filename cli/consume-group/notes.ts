@@ -1,6 +1,12 @@
 /** What is said on stderr of a group's doings, in the manner of kcat; nothing with `--quiet` and `--json`. */
 
-import type { AssignedPlace, LostPlace, ResetPlace, RevokedPlace } from '../../client/index.ts'
+import type {
+  AssignedPlace,
+  LostPlace,
+  ResetPlace,
+  RevokedPlace,
+  Trouble,
+} from '../../client/index.ts'
 import { partitionsWord } from '../groups/words.ts'
 import { countForPeople } from '../numbers.ts'
 import type { Output } from '../output.ts'
@@ -31,6 +37,15 @@ export class GroupNotes {
     for (const { topic, partition, from, to } of places) {
       this.#say(`reset ${topic}/${partition}: ${countForPeople(from)} → ${countForPeople(to)}`)
     }
+  }
+
+  /** It waits for a broker, as long as it takes. */
+  trouble({ error, silentMs }: Trouble): void {
+    this.#say(`no broker for ${Math.round(silentMs / 1_000)} s, waiting: ${error.detail}`)
+  }
+
+  recovered(): void {
+    this.#say('the broker is back')
   }
 
   /** The group has read everything. */

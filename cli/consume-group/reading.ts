@@ -79,6 +79,8 @@ export class GroupReading {
         notes.lost(places)
       },
       onReset: (places) => notes.reset(places),
+      onTrouble: (trouble) => notes.trouble(trouble),
+      onRecovered: () => notes.recovered(),
     })
     this.#commits = new Commits(this.#consumer, this.#output)
     interrupted.addEventListener('abort', () => this.#ending.abort(), { once: true })

@@ -30,6 +30,13 @@ export interface ResetPlace {
   readonly to: number
 }
 
+export interface Trouble {
+  /** What the last attempt failed with; REQUEST_TIMED_OUT where none has failed yet. */
+  readonly error: SpoolError
+  /** How long the broker has not answered. */
+  readonly silentMs: number
+}
+
 /**
  * Each is called for several partitions at once, one hook after another, beside the loop; what it returns is
  * awaited. What a hook throws ends the loop with that error.
@@ -50,4 +57,12 @@ export interface ConsumerHooks {
   readonly onLost?: (partitions: readonly LostPlace[]) => unknown
   /** Somebody reset the group: these go on elsewhere. Called after `onLost`, before `onAssigned`. */
   readonly onReset?: (partitions: readonly ResetPlace[]) => unknown
+  /**
+   * The broker does not answer, or only that it can not do it now, for 5 s or a quarter of the session. The
+   * consumer goes on asking, for ever, and the loop waits; nothing needs to be done. Called once, and not in
+   * order with those above.
+   */
+  readonly onTrouble?: (trouble: Trouble) => unknown
+  /** It answers again. */
+  readonly onRecovered?: () => unknown
 }

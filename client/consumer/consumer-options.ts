@@ -75,7 +75,7 @@ const NUMBERS = {
 
 type NumberName = keyof typeof NUMBERS
 
-const HOOKS = ['onAssigned', 'onRevoked', 'onLost', 'onReset'] as const
+const HOOKS = ['onAssigned', 'onRevoked', 'onLost', 'onReset', 'onTrouble', 'onRecovered'] as const
 const TEXTS = ['topicPattern', 'instanceId', 'clientId'] as const
 const OTHERS: readonly (keyof ConsumerOptions)[] = [
   'group',

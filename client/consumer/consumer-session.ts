@@ -36,6 +36,7 @@ export class ConsumerSession<K, V> {
   readonly #member: GroupMember
   readonly #rebalance: Rebalance<K, V>
   #worker: Worker<K, V> | undefined
+  #told: Promise<unknown> = Promise.resolve()
   /** The broker was not heard for so long that others may have what it holds. */
   #isDoubtful = false
   #isStopped = false
@@ -73,6 +74,9 @@ export class ConsumerSession<K, V> {
         },
         overdue: () => this.#overdue(),
         sure: (isSure) => this.#doubt(!isSure),
+        trouble: (error, silentMs) =>
+          this.#tell(() => settings.hooks.onTrouble?.({ error, silentMs })),
+        recovered: () => this.#tell(() => settings.hooks.onRecovered?.()),
         // While it is being closed, nobody minds.
         failed: (error) => this.#closed === undefined && this.#fail(error),
       },
@@ -253,6 +257,12 @@ export class ConsumerSession<K, V> {
   #doubt(isDoubtful: boolean): void {
     this.#isDoubtful = isDoubtful
     this.wake()
+  }
+
+  /** Of the broker's silence: one after another, beside all else, and never again once it is being closed. */
+  #tell(hook: () => unknown): void {
+    this.#told = this.#told.then(() => (this.#closed === undefined ? hook() : undefined))
+    this.#told = this.#told.catch((error: unknown) => this.#fail(error))
   }
 
   #ticked(): void {

@@ -20,6 +20,7 @@ import {
   isFenced,
   type OwnedPartition,
 } from './group-requests.ts'
+import { Silence } from './silence.ts'
 
 export interface MemberEvents {
   /** All it works on. */
@@ -33,6 +34,10 @@ export interface MemberEvents {
   /** Why it must leave, because its work stands still; `undefined`: it does not. */
   overdue(): SpoolError | undefined
   sure(isSure: boolean): void
+  /** The broker was not heard for so long; it is asked again and again. */
+  trouble(error: SpoolError, silentMs: number): void
+  /** … and was heard again. */
+  recovered(): void
   /** It can not be a member any more. */
   failed(error: unknown): void
 }
@@ -51,6 +56,9 @@ const SESSION_TIMEOUT_MS_DEFAULT = 45_000
 const HEARTBEAT_INTERVAL_MS_DEFAULT = 5_000
 /** How long after its session an instance of the same name may still be in the way. */
 const INSTANCE_GRACE_MS = 5_000
+
+/** Nobody is told of less silence than that, or than a quarter of its session. */
+const TROUBLE_MS = 5_000
 
 export class GroupMember {
   readonly memberId = newMemberId()
@@ -73,9 +81,11 @@ export class GroupMember {
   #isHurried = false
   /** It left, until its work goes on. */
   #isResting = false
+  readonly #silence: Silence
 
   constructor(options: MemberOptions) {
     this.#options = options
+    this.#silence = new Silence(options.events)
     this.#sessionTimeoutMs = options.subscription.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT
   }
 
@@ -139,6 +149,7 @@ export class GroupMember {
   /** Asks nothing more. */
   stop(): void {
     clearTimeout(this.#sureTimer)
+    this.#silence.end()
     this.#stopping.abort(new SpoolError('CLIENT_CLOSED', 'the consumer was closed'))
   }
 
@@ -178,6 +189,7 @@ export class GroupMember {
         if (!(error instanceof SpoolError)) throw error
         if (this.#isJoined && isFenced(error)) {
           this.#isJoined = false
+          this.#silence.heard()
           this.#options.events.fenced(error)
           continue
         }
@@ -214,6 +226,7 @@ export class GroupMember {
   }
 
   async #pauseAfter(error: SpoolError, failures: number): Promise<void> {
+    this.#silence.failed(error)
     const delayMs = retryDelayMs(failures, this.#options.backoff, Math.random(), error)
     await pause(delayMs, this.#stopping.signal)
   }
@@ -262,6 +275,7 @@ export class GroupMember {
   /** A broker that hangs is asked again while the session lasts. */
   #asking(): AskOptions {
     const timeoutMs = Math.min(this.#options.requestTimeoutMs, this.#sessionTimeoutMs / 2)
+    this.#silence.asked(Math.min(TROUBLE_MS, this.#sessionTimeoutMs / 4))
     return { timeoutMs, signal: this.#stopping.signal }
   }
 
@@ -285,6 +299,7 @@ export class GroupMember {
 
   /** The session began when what was answered had been sent, or later. */
   #heard(sentAtMs: number): void {
+    this.#silence.heard()
     if (!this.#isSure) {
       this.#isSure = true
       this.#options.events.sure(true)

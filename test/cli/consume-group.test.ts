@@ -368,9 +368,14 @@ describe('what happens meanwhile', () => {
       await using third = new SpoolCommand(['consume', '-G', 'h', 'survivor', '-e'], { url })
       await third.until(({ stderr }) => stderr.includes('% assigned'))
       await server.kill()
+      await third.until(({ stderr }) => /^% no broker for \d+ s, waiting: .+$/m.test(stderr))
       server = await BrokerProcess.start({ dataDir, port, flags })
-      const { code, stdout } = await third.ended
+      const { code, stdout, stderr } = await third.ended
       expect(code).toBe(0)
+      expect(stderr.match(/^% (no broker|the broker is back)/gm)).toEqual([
+        '% no broker',
+        '% the broker is back',
+      ])
       expect(new Set(linesOf(stdout)).size).toBe(sent)
     } finally {
       await server.kill()
