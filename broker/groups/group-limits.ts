@@ -47,6 +47,11 @@ export const EMPTY_GROUP_KEEP_MS = 10 * MINUTE_MS
 export const PATTERN_CHARACTERS_MAX = 1_024
 /** Of a compiled pattern: fifty names of twenty characters. The worst of that size take some 20 ms for a name. */
 export const PATTERN_INSTRUCTIONS_MAX = 1_024
+/**
+ * Different ones in a group. Workers of a group share one; two while it is being changed. When topics come all
+ * that changes of them is one batch: with 10,000 topics of the longest names 40 of the 64 MiB a batch may have.
+ */
+export const PATTERNS_MAX = 16
 /** Of a group id, member id, instance id or client id: beyond that it is no name but a payload. */
 export const ID_CHARACTERS_MAX = 255
 /** Of one member's list: beyond it a pattern is the better way. */
