@@ -12,6 +12,8 @@ export interface GroupCommitsTask {
   readonly topic: string
   readonly groups: number
   readonly partitions: number
+  /** In each partition: offsets up to there can be committed. */
+  readonly records: number
   readonly connections: number
   readonly warmUpSeconds: number
   readonly seconds: number
@@ -68,7 +70,9 @@ async function join(connection: RawConnection, group: number): Promise<void> {
 }
 
 async function commitAll(index: number): Promise<void> {
-  for (let offset = 1; performance.now() < endsAt; offset++) {
+  for (let round = 0; performance.now() < endsAt; round++) {
+    // What is committed must be there; the next round begins anew.
+    const offset = 1 + (round % task.records)
     await ofMine(index, (group) => commit(connections[index]!, group, offset))
   }
 }

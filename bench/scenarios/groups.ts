@@ -12,6 +12,8 @@ import type { Measure, Scenario, TrialContext } from '../scenario.ts'
 
 const GROUPS = 1_000
 const PARTITIONS = 10
+/** In each partition. */
+const RECORDS = 1_000
 const CONNECTIONS = [16, 64]
 const WARM_UP_SECONDS_MAX = 2
 const MIB = 1024 * 1024
@@ -22,12 +24,14 @@ async function measured(context: TrialContext, connections: number): Promise<Mea
   const dataDir = join(directory, 'data')
   await using broker = await startBroker(dataDir)
   await createTopic(broker.url, PARTITIONS)
+  await write(broker.url)
   const emptyMiB = broker.memoryMiB()
   const answer = await runClient<GroupCommitsAnswer>('clients/group-commits.ts', {
     port: broker.port,
     topic: TOPIC,
     groups,
     partitions: PARTITIONS,
+    records: RECORDS,
     connections,
     warmUpSeconds: Math.min(seconds, WARM_UP_SECONDS_MAX),
     seconds,
@@ -52,6 +56,15 @@ async function measured(context: TrialContext, connections: number): Promise<Mea
     { name: 'groups there after', value: groupsAfterMs, unit: 'ms' },
     { name: 'memory, loaded', value: again.memoryMiB(), unit: 'MiB' },
   ]
+}
+
+async function write(url: string): Promise<void> {
+  for (let partition = 0; partition < PARTITIONS; partition++) {
+    const path = `/v1/topics/${TOPIC}/records?body=lines&partition=${partition}`
+    const body = 'x\n'.repeat(RECORDS)
+    const { ok, status } = await fetch(url + path, { method: 'POST', body })
+    if (!ok) throw new Error(`writing what is to be committed: ${status}`)
+  }
 }
 
 /** The list answers when the last partition of groups is loaded. */

@@ -27,6 +27,7 @@ test('each scenario gives figures', async () => {
     'produce',
     'fetch',
     'small-posts',
+    'groups',
     'group-readers',
     'upload',
     'start',
