@@ -32,11 +32,17 @@ export async function deleteGroups(call: VerbCall<DeleteGroupsOptions>): Promise
       isJson: output.isJson,
     })
   }
-  for (const group of groups) {
-    await client.admin.deleteGroup(group.groupId)
-    output.done(`deleted ${group.groupId}`)
+  const deleted: string[] = []
+  try {
+    for (const group of groups) {
+      await client.admin.deleteGroup(group.groupId)
+      deleted.push(group.groupId)
+      output.done(`deleted ${group.groupId}`)
+    }
+  } finally {
+    // Also where it failed midway: those are gone.
+    if (output.isJson) output.document({ deleted })
   }
-  if (output.isJson) output.document({ deleted: groups.map(({ groupId }) => groupId) })
   return exitCodes.done
 }
 

@@ -74,7 +74,7 @@ export async function printReset(output: Output, { partitions }: ResetReply): Pr
   )
 }
 
-/** The command that puts the group back where it was. */
+/** The command that puts the group back where it was; it asks nothing, so that it works in a script too. */
 export function undoCommand({ groupId, from }: ResetReply, flagsToRepeat: string): string {
   const command = `spool groups reset ${shellWord(groupId)}${flagsToRepeat}`
   const [first] = from
@@ -85,5 +85,5 @@ export function undoCommand({ groupId, from }: ResetReply, flagsToRepeat: string
     return `echo ${shellWord(JSON.stringify(from))} | ${command} --offsets - --yes`
   }
   const offsets = Object.fromEntries(from.map(({ partition, offset }) => [partition, offset!]))
-  return `${command} --topic ${first.topic} --to ${offsetsWord(offsets)}`
+  return `${command} --topic ${first.topic} --to ${offsetsWord(offsets)} --yes`
 }

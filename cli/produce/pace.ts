@@ -5,7 +5,8 @@ const BURST_MS_MAX = 100
 
 export class Pace {
   readonly #gapMs: number
-  #dueMs = 0
+  /** `undefined` until the first: there is nothing to make up for. */
+  #dueMs: number | undefined
 
   /** @param rate records a second */
   constructor(rate: number) {
@@ -14,7 +15,8 @@ export class Pace {
 
   /** Counts a record at `nowMs`; how long to wait before the next. */
   take(nowMs: number): number {
-    this.#dueMs = Math.max(this.#dueMs, nowMs - BURST_MS_MAX) + this.#gapMs
-    return Math.max(0, this.#dueMs - nowMs)
+    const dueMs = Math.max(this.#dueMs ?? nowMs, nowMs - BURST_MS_MAX) + this.#gapMs
+    this.#dueMs = dueMs
+    return Math.max(0, dueMs - nowMs)
   }
 }

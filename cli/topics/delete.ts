@@ -29,11 +29,17 @@ export async function deleteTopics(call: VerbCall<DeleteOptions>): Promise<ExitC
       isJson: output.isJson,
     })
   }
-  for (const topic of topics) {
-    await client.admin.deleteTopic(topic.name)
-    output.done(`deleted ${topic.name} with ${contentOf(topic)}`)
+  const deleted: string[] = []
+  try {
+    for (const topic of topics) {
+      await client.admin.deleteTopic(topic.name)
+      deleted.push(topic.name)
+      output.done(`deleted ${topic.name} with ${contentOf(topic)}`)
+    }
+  } finally {
+    // Also where it failed midway: those are gone.
+    if (output.isJson) output.document({ deleted })
   }
-  if (output.isJson) output.document({ deleted: topics.map(({ name }) => name) })
   return exitCodes.done
 }
 

@@ -89,7 +89,7 @@ export class ReadBatch<K = string | Uint8Array, V = unknown> implements Iterable
    * The records, in order. Checked and decompressed each time it is asked for.
    *
    * @throws SpoolError CORRUPT_MESSAGE, MESSAGE_TOO_LARGE (past `decompressedBytesMax`), INVALID_RECORD,
-   * with `extensions` `partition`, `offset` and the batch's `nextOffset`: what comes after can be read.
+   * with `extensions` `topic`, `partition`, `offset` and the batch's `nextOffset`: what comes after can be read.
    */
   [Symbol.iterator](): RecordIterator<K, V> {
     return new RecordIterator(this.#batch, this.#bounds, this.#context)
@@ -113,7 +113,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
     try {
       this.#fields = batch.cursor()
     } catch (error) {
-      throw unreadable(batch, from, error)
+      throw unreadable(context.topic, batch, from, error)
     }
     this.#origin = { ...context, partition: batch.partition, fields: this.#fields }
   }
@@ -134,7 +134,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
         return new ReadRecord(this.#origin)
       }
     } catch (error) {
-      throw unreadable(this.#batch, this.nextOffset, error)
+      throw unreadable(this.#origin.topic, this.#batch, this.nextOffset, error)
     }
     return undefined
   }
@@ -151,6 +151,7 @@ export class RecordIterator<K, V> implements IterableIterator<ReadRecord<K, V>, 
 
 /** What is wrong with the records of a batch from `offset` on, and where to go on after them. */
 function unreadable(
+  topic: string,
   { partition, baseOffset, nextOffset }: SourceBatch,
   offset: number,
   cause: unknown,
@@ -158,7 +159,7 @@ function unreadable(
   const { code, detail, extensions } = spoolErrorFrom(cause)
   return new SpoolError(
     code,
-    `partition ${partition}, offset ${offset}, in the batch of ${baseOffset} to ${nextOffset - 1}: ${detail}`,
-    { cause, extensions: { ...extensions, partition, offset, nextOffset } },
+    `partition ${partition} of ${topic}, offset ${offset}, in the batch of ${baseOffset} to ${nextOffset - 1}: ${detail}`,
+    { cause, extensions: { ...extensions, topic, partition, offset, nextOffset } },
   )
 }

@@ -44,8 +44,8 @@ export class Reader<K = string | Uint8Array, V = unknown>
    * further loop goes on after the last record that was given. One loop at a time.
    *
    * Waits out a broker that is away, for ever. Rejects with `SpoolError`: UNKNOWN_TOPIC_OR_PARTITION,
-   * INCONSISTENT_TOPIC_ID, OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE (with `extensions` `partition`, `offset`
-   * and `nextOffset`, where a new reader can go on) and whatever the broker refuses with; or with the
+   * INCONSISTENT_TOPIC_ID, OFFSET_OUT_OF_RANGE, CORRUPT_MESSAGE (with `extensions` `topic`, `partition`,
+   * `offset` and `nextOffset`, where a new reader can go on) and whatever the broker refuses with; or with the
    * signal's reason.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<ReadRecord<K, V>, void, void> {

@@ -4,6 +4,8 @@
  */
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -171,7 +173,7 @@ describe('list and describe', () => {
     expect((await run('describe', name)).code).toBe(0)
     const { stderr } = await run('reset', name, '--to', 'latest', '--yes')
     expect(stderr).toContain(
-      `to undo it: spool groups reset 'it'\\''s a/group? ü' --topic odd --to 0:1\n`,
+      `to undo it: spool groups reset 'it'\\''s a/group? ü' --topic odd --to 0:1 --yes\n`,
     )
     const refused = await run('describe', '\x1b[2J')
     expect(refused.code).toBe(2)
@@ -207,11 +209,11 @@ describe('reset', () => {
     const done = await run(...words, '--yes')
     expect(done).toMatchObject({ code: 0, stdout: preview.stdout })
     expect(done.stderr).toBe(
-      'reset 2 partitions of rewinder, 15 records again\nto undo it: spool groups reset rewinder --topic rewound --to 0:15,1:20\n',
+      'reset 2 partitions of rewinder, 15 records again\nto undo it: spool groups reset rewinder --topic rewound --to 0:15,1:20 --yes\n',
     )
     expect(await offsetsOf('rewinder')).toEqual([10, 10])
     const undo = /to undo it: (.*)/.exec(done.stderr)?.[1]
-    expect((await inShell(`${undo} --yes`)).code).toBe(0)
+    expect((await inShell(undo!)).code).toBe(0)
     expect(await offsetsOf('rewinder')).toEqual([15, 20])
     expect((await run(...words, '--yes', '-q')).stderr).toBe('')
   })
@@ -403,6 +405,40 @@ describe('delete', () => {
     const fine = await run('delete', 'missing', 'kept', '--if-exists', '--yes', '--json')
     expect(JSON.parse(fine.stdout)).toEqual({ deleted: ['kept'] })
   })
+
+  test.each(['groups', 'topics'])(
+    '%s: where it fails midway, --json says what is deleted all the same',
+    async (noun) => {
+      const deleted: string[] = []
+      // A broker whose disk fails between the two.
+      const server = createServer(({ method, url }, response) => {
+        const name = url!.split('/').at(-1)!
+        const group = { groupId: name, state: 'empty', members: [], offsets: [] }
+        const topic = { name, partitions: [] }
+        if (method !== 'DELETE') {
+          response.setHeader('content-type', 'application/json')
+          return response.end(JSON.stringify({ ...group, ...topic }))
+        }
+        if (name === 'second') {
+          const problem = { code: 'KAFKA_STORAGE_ERROR', detail: 'the disk failed' }
+          const type = { 'content-type': 'application/problem+json' }
+          return response.writeHead(503, type).end(JSON.stringify(problem))
+        }
+        deleted.push(name)
+        return response.writeHead(204).end()
+      })
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      const { port } = server.address() as AddressInfo
+      const words = [noun, 'delete', 'first', 'second', 'third', '--yes', '--json']
+      const ended = await spool(words, { url: `http://127.0.0.1:${port}` })
+      server.closeAllConnections()
+      server.close()
+      expect(deleted).toEqual(['first'])
+      expect(ended.code).not.toBe(0)
+      expect(JSON.parse(ended.stdout)).toEqual({ deleted: ['first'] })
+      expect(ended.stderr).toContain('the disk failed')
+    },
+  )
 
   test('on a terminal a person is asked', async () => {
     await topicWith('askable', 1, 2)

@@ -213,6 +213,11 @@ describe('a resume file', () => {
 })
 
 describe('pace', () => {
+  test('nothing comes at once at the beginning', () => {
+    const pace = new Pace(100)
+    expect([1, 2, 3].map(() => pace.take(60_000))).toEqual([10, 20, 30])
+  })
+
   test('over time it is the rate, however late timers ring; a pause is not made up for', () => {
     fc.assert(
       fc.property(

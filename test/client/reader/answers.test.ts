@@ -255,8 +255,9 @@ describe('a batch that can not be read', () => {
       for await (const { offset } of reader) seen.push(offset)
     })()
     const error = (await failure(reading)) as { extensions: { offset: number } }
-    expect(error).toMatchObject({ code, extensions: { partition: 0, nextOffset: next } })
-    expect(String(error)).toContain('partition 0, offset')
+    const extensions = { topic: TOPIC, partition: 0, nextOffset: next }
+    expect(error).toMatchObject({ code, extensions })
+    expect(String(error)).toContain(`partition 0 of ${TOPIC}, offset`)
     expect(error.extensions.offset).toBe(seen.length)
     expect(reader.position()).toEqual({ 0: seen.length })
     // It is still so.
