@@ -3,6 +3,8 @@
 import type { BrokerContext } from '../context.ts'
 import type { GroupFigures, GroupPlaceFigures } from '../group-metrics.ts'
 import type { Partition } from '../partition/partition.ts'
+import type { GroupMachine } from './group-machine.ts'
+import type { GroupTopics } from './group-topics.ts'
 
 export function groupFigures(context: BrokerContext): GroupFigures {
   const groups = () => (context.isReady() ? [...context.groups.groups()] : [])
@@ -14,14 +16,14 @@ export function groupFigures(context: BrokerContext): GroupFigures {
       const places: GroupPlaceFigures[] = []
       let all = 0
       for (const group of groups().sort((a, b) => (a.groupId < b.groupId ? -1 : 1))) {
-        all += group.offsetCount
-        if (places.length >= max) continue
-        const offsets = group.committed(context.groups.topics)
-        for (const { topic, topicId, partition, offset } of offsets) {
-          if (places.length >= max) break
+        const read = placesOf(group, context.groups.topics)
+        for (const { topic, topicId, partition, offset } of read) {
           const served = servedPartition(context, topic, topicId, partition)
           if (served === undefined) continue
-          const lag = await context.groups.lags.lagAt(served, offset, context.clock.now())
+          all++
+          if (places.length >= max) continue
+          const from = offset ?? served.logStartOffset
+          const lag = await context.groups.lags.lagAt(served, from, context.clock.now())
           const { groupId } = group
           places.push({
             group: groupId,
@@ -35,6 +37,31 @@ export function groupFigures(context: BrokerContext): GroupFigures {
       return { places, all }
     },
   }
+}
+
+interface PlaceRead {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+  /** What is committed; a member that has not committed yet is behind by all of the partition. */
+  readonly offset?: number
+}
+
+/** What the group has committed, and what its members have. */
+function placesOf(group: GroupMachine, topics: GroupTopics): Iterable<PlaceRead> {
+  const committed = group.committed(topics)
+  if (group.memberCount === 0) return committed
+  const places = new Map<string, PlaceRead>()
+  for (const { assignment } of group.describe(topics).members) {
+    for (const { topic, topicId, partitions } of assignment) {
+      if (topic === '') continue
+      for (const partition of partitions) {
+        places.set(`${topic}/${partition}`, { topic, topicId, partition })
+      }
+    }
+  }
+  for (const place of committed) places.set(`${place.topic}/${place.partition}`, place)
+  return places.values()
 }
 
 function servedPartition(

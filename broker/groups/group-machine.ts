@@ -38,8 +38,6 @@ export interface GroupMachine {
   readonly patterns: Iterable<string>
   readonly state: GroupStateName
   readonly epoch: number
-  /** Committed offsets, those of topics that are gone counted. */
-  readonly offsetCount: number
   /** About what it takes in memory. */
   readonly heldBytes: number
   /** Not before this (by the monotonic clock) is a tick due; it may turn out to be too early. */
@@ -68,6 +66,4 @@ export interface GroupMachine {
   committed(topics: GroupTopics): readonly CommittedOffset[]
   /** All that is known, as the records a compacted log would hold. */
   presentRecords(): readonly GroupRecord[]
-  /** The member that holds a partition, for showing lag. */
-  ownerOf(topicId: string, partition: number): string | undefined
 }

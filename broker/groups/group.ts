@@ -91,10 +91,6 @@ export class Group implements GroupMachine {
     return this.#state.patterns.keys()
   }
 
-  get offsetCount(): number {
-    return this.#state.offsets.size
-  }
-
   get heldBytes(): number {
     return this.#state.heldBytes
   }
@@ -191,6 +187,7 @@ export class Group implements GroupMachine {
     return committedOffsets(this.#state, topics)
   }
 
+  /** The member that holds a partition. For tests, which hold it against what members were told. */
   ownerOf(topicId: string, partition: number): string | undefined {
     return this.#state.owner(topicId, partition)
   }

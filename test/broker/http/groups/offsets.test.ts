@@ -326,6 +326,14 @@ test('lag is in the metrics, by group, topic and partition', async () => {
   )
 })
 
+test('a member that has committed nothing is behind by all there is, in the metrics, too', async () => {
+  await client.topic('unstarted', 1, 5)
+  await client.join('idle', { topics: ['unstarted'] })
+  const metrics = await (await fetch(`${broker.url}/metrics`)).text()
+  const labels = '{group="idle",topic="unstarted",partition="0"}'
+  expect(metrics).toContain(`spool_group_lag_records${labels} 5`)
+})
+
 test('a commit that names the topic’s id is for no topic that was created under its name since', async () => {
   await client.topic('remade', 1, 5)
   const before = await client.get<{ topicId: string }>('GET', '/v1/topics/remade')
