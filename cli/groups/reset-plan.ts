@@ -13,7 +13,7 @@ import { UsageError } from '../usage-error.ts'
 
 /** `-` among the files, as elsewhere. */
 const STDIN = '-'
-/** Ten thousand offsets, which is all the broker takes, need a tenth of this. */
+/** A hundred thousand offsets, as many as a broker may have partitions, need less. */
 const FILE_BYTES_MAX = 16 * 1024 * 1024
 
 export type ResetTarget = GroupPartition & { readonly offset: number | null }

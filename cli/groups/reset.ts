@@ -12,6 +12,7 @@ import type { ResetOptions } from '../groups-options.ts'
 import { counted } from '../numbers.ts'
 import { UsageError } from '../usage-error.ts'
 import type { VerbCall } from '../verb.ts'
+import { PartlyReset, resetInParts } from './reset-parts.ts'
 import { type ResetPlan, resetPlan } from './reset-plan.ts'
 import { factsOf, printReset, totalsOf, undoCommand } from './reset-report.ts'
 
@@ -30,12 +31,21 @@ export async function resetGroup(call: ResetCall): Promise<ExitCode> {
     return exitCodes.done
   }
   const agreed = options.yes === true ? plan : await askAbout(call, client, group, plan)
-  const done = await reset(client, group, agreed, false)
+  try {
+    await tell(call, await reset(client, group, agreed, false))
+  } catch (error) {
+    if (!(error instanceof PartlyReset)) throw error
+    await tell(call, error.done)
+    throw error.cause
+  }
+  return exitCodes.done
+}
+
+async function tell({ output, global }: ResetCall, done: ResetReply): Promise<void> {
   if (output.isJson) output.document(done)
   else await printReset(output, done)
   output.remark(`reset ${totalsOf(done)}`)
   output.remark(`to undo it: ${undoCommand(done, global.flagsToRepeat)}`)
-  return exitCodes.done
 }
 
 /** Resolves to what was agreed to: the offsets that were shown, whatever a position means by then. */
@@ -67,7 +77,7 @@ async function reset(
   dryRun: boolean,
 ): Promise<ResetReply> {
   try {
-    return await client.admin.resetGroupOffsets(group, { ...plan, dryRun })
+    return await resetInParts(client, group, { ...plan, dryRun })
   } catch (error) {
     throw inWordsOfTheCommandLine(error, plan)
   }

@@ -10,9 +10,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startBroker, type TestBroker } from '../../broker/testing.ts'
+import { PartlyReset, resetInParts } from '../../cli/groups/reset-parts.ts'
 import { targetsIn } from '../../cli/groups/reset-plan.ts'
 import { numbersWord, partitionsWord } from '../../cli/groups/words.ts'
-import { type Client, connect } from '../../client/index.ts'
+import { type Client, connect, SpoolError } from '../../client/index.ts'
 import { GroupClient } from '../broker/http/groups/group-client.ts'
 import { type Ended, onTerminal, SpoolCommand, spool, spoolLine } from '../rigs/spool-command.ts'
 
@@ -368,6 +369,43 @@ describe('reset', () => {
     expect(rowsOf(done)).toHaveLength(1_000)
     const undo = /to undo it: (.*)/.exec(done.stderr)?.[1]
     expect((await inShell(undo!)).code).toBe(0)
+  })
+})
+
+describe('a reset of more partitions than one request may name', () => {
+  const places = (offsets: readonly number[]) =>
+    offsets.map((offset, partition) => ({ topic: 'broad', partition, offset }))
+
+  test('goes in parts, whose answers are one that undoes all; a failure says what is done', async () => {
+    await topicWith('broad', 10, 4)
+    await commit('broad', 'broad', Array(10).fill(3))
+    const to = { offsets: places(Array(10).fill(1)) }
+    const preview = await resetInParts(client, 'broad', { to, dryRun: true }, 3)
+    expect(preview.to).toEqual(to.offsets)
+    expect(await offsetsOf('broad')).toEqual(Array(10).fill(3))
+    const done = await resetInParts(client, 'broad', { to }, 3)
+    expect(done).toMatchObject({ groupId: 'broad', dryRun: false, recordsAgain: 20 })
+    expect(done.partitions).toHaveLength(10)
+    expect(done.from).toEqual(places(Array(10).fill(3)))
+    expect(await offsetsOf('broad')).toEqual(Array(10).fill(1))
+    await resetInParts(client, 'broad', { to: { offsets: done.from } }, 4)
+    expect(await offsetsOf('broad')).toEqual(Array(10).fill(3))
+    // There is no partition 10.
+    const beyond = { offsets: places(Array(11).fill(2)) }
+    const failed = await resetInParts(client, 'broad', { to: beyond }, 5).catch((error) => error)
+    expect(failed).toBeInstanceOf(PartlyReset)
+    expect(failed.cause).toBeInstanceOf(SpoolError)
+    expect(failed.done.from).toEqual(places(Array(10).fill(3)))
+    expect(await offsetsOf('broad')).toEqual(Array(10).fill(2))
+  })
+
+  test('also from a file, which the broker refuses as a whole at the first part', async () => {
+    const file = join(directory, 'broad.json')
+    writeFileSync(file, JSON.stringify(places(Array(10_001).fill(1))))
+    const ended = await run('reset', 'broad', '--offsets', file, '--yes')
+    expect(ended.code).toBe(7)
+    expect(ended.stderr).not.toContain('10000')
+    expect(await offsetsOf('broad')).toEqual(Array(10).fill(2))
   })
 })
 
