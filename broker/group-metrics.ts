@@ -24,10 +24,10 @@ export interface GroupFigures {
   members(): number
   /** About what all of them take in memory. */
   bytes(): number
-  /** The first `max` places, by group, topic and partition, and how many there are in all. */
+  /** The first `max` places, by group, topic and partition, and about how many more there are. */
   places(
     max: number,
-  ): Promise<{ readonly places: readonly GroupPlaceFigures[]; readonly all: number }>
+  ): Promise<{ readonly told: readonly GroupPlaceFigures[]; readonly untold: number }>
 }
 
 export function addGroupGauges(registry: Registry, figures: GroupFigures): void {
@@ -80,9 +80,9 @@ function addLagGauges(registry: Registry, figures: GroupFigures): void {
       registers,
       labelNames: ['group', 'topic', 'partition'],
       async collect() {
-        const { places } = await look()
+        const { told } = await look()
         this.reset()
-        for (const place of places) {
+        for (const place of told) {
           const { group, topic, partition } = place
           const lag = lagOf(place)
           if (lag !== null) this.set({ group, topic, partition: String(partition) }, lag)
@@ -91,7 +91,7 @@ function addLagGauges(registry: Registry, figures: GroupFigures): void {
     })
   lagGauge(
     'spool_group_lag_records',
-    'Records that a group has not committed.',
+    'Records that a group has not committed, in partitions that it committed or that its members have.',
     ({ lagRecords }) => lagRecords,
   )
   lagGauge(
@@ -104,8 +104,8 @@ function addLagGauges(registry: Registry, figures: GroupFigures): void {
     help: 'Places of groups whose lag is not told here, because there are too many.',
     registers,
     async collect() {
-      const { places, all } = await look()
-      this.set(all - places.length)
+      const { untold } = await look()
+      this.set(untold)
     },
   })
 }

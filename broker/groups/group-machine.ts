@@ -64,6 +64,8 @@ export interface GroupMachine {
   describe(topics: GroupTopics): GroupDescription
   /** The part of that which is cheap: by topic and partition. */
   committed(topics: GroupTopics): readonly CommittedOffset[]
+  /** Partitions with an offset, and those without that members have. */
+  placeCount(topics: GroupTopics): number
   /** All that is known, as the records a compacted log would hold. */
   presentRecords(): readonly GroupRecord[]
 }

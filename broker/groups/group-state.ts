@@ -109,6 +109,13 @@ export class GroupState {
     return this.#owners.get(topicId)?.get(partition)
   }
 
+  /** Every partition that a member has. */
+  *owned(): Generator<readonly [topicId: string, partition: number]> {
+    for (const [topicId, owners] of this.#owners) {
+      for (const partition of owners.keys()) yield [topicId, partition]
+    }
+  }
+
   /** The member with that instance id. */
   staticMember(instanceId: string): string | undefined {
     for (const [memberId, metadata] of this.members) {

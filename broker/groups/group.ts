@@ -187,6 +187,16 @@ export class Group implements GroupMachine {
     return committedOffsets(this.#state, topics)
   }
 
+  placeCount(topics: GroupTopics): number {
+    const { offsets } = this.#state
+    let count = offsets.size
+    for (const [topicId, partition] of this.#state.owned()) {
+      const topic = topics.byId(topicId)
+      if (topic !== undefined && offsets.of(topic, partition) === undefined) count++
+    }
+    return count
+  }
+
   /** The member that holds a partition. For tests, which hold it against what members were told. */
   ownerOf(topicId: string, partition: number): string | undefined {
     return this.#state.owner(topicId, partition)

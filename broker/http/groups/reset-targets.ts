@@ -8,9 +8,9 @@ import type { Position } from '../../../client/api/positions.ts'
 import type { ResetOffsets } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { ResetTarget } from '../../groups/group-event.ts'
+import { groupPlaces } from '../../groups/group-places.ts'
 import type { Partition } from '../../partition/partition.ts'
 import { positionOf, resolvePosition } from '../resolve-position.ts'
-import { flat } from './assignment.ts'
 import { checkPartitionCount } from './document-limits.ts'
 
 interface Place {
@@ -89,19 +89,10 @@ async function placesOf(
 
 /** Every partition the group has committed or reads, and those on their way from one member to another. */
 async function placesOfGroup(context: BrokerContext, groupId: string): Promise<readonly Place[]> {
-  const { offsets, members } = await context.groups.describe(groupId)
+  const group = await context.groups.describe(groupId)
   const topics = context.groups.topics
-  const places = new Map<string, Place>()
-  const add = ({ topic, partition }: Place) =>
-    places.set(`${topic}/${partition}`, { topic, partition })
-  for (const { topic, topicId, partition } of offsets) {
-    if (topics.byName(topic)?.topicId === topicId) add({ topic, partition })
-  }
-  for (const { assignment, revoking, target } of members) {
-    for (const place of flat([...assignment, ...revoking, ...target])) add(place)
-  }
-  return [...places.values()].sort((a, b) =>
-    a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1,
+  return groupPlaces(group).filter(
+    ({ topic, topicId }) => topics.byName(topic)?.topicId === topicId,
   )
 }
 
