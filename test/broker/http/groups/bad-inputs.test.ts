@@ -12,7 +12,7 @@ beforeAll(async () => {
   await client.topic('t', 2, 2)
   await client.join('g', { topics: ['t'], memberId: 'm' })
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const T0 = { topic: 't', partition: 0 }
 const LONG = 'x'.repeat(250)

@@ -14,7 +14,7 @@ beforeAll(async () => {
   broker = await startBroker({ cleanerBackoffMs: 100 })
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const offsetsOf = async (group: string) =>
   (await client.get<GroupOffsets>('GET', `/v1/groups/${group}/offsets`)).offsets

@@ -18,7 +18,7 @@ beforeAll(async () => {
   broker = await startBroker()
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 /** As long as places get: each of a topic of its own, high numbers everywhere. */
 const tokenOf = (groupId: string, memberId: string, places: number) =>

@@ -11,7 +11,7 @@ beforeAll(async () => {
   broker = await startBroker()
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const OUTSIDE = 'OFFSET_OUT_OF_RANGE'
 

@@ -16,7 +16,7 @@ beforeAll(async () => {
   broker = await startBroker()
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 test('the first member has everything; a second gets its half once the first let go of it', async () => {
   await client.topic('orders', 4)

@@ -20,7 +20,7 @@ beforeAll(async () => {
   broker = await startBroker()
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const offsetsOf = async (group: string, of = client) =>
   (await of.get<GroupOffsets>('GET', `/v1/groups/${group}/offsets`)).offsets

@@ -11,7 +11,7 @@ beforeAll(async () => {
   client = new GroupClient(broker.url)
   await client.topic('taken', 2, 4)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const one = { topic: 'taken', partition: 0, offset: 1 }
 
@@ -118,6 +118,6 @@ test('the token of a group that is gone: refused', async () => {
       document: { code: 'GROUP_ID_NOT_FOUND', outcome: 'refused' },
     })
   } finally {
-    await broken.stop()
+    await broken[Symbol.asyncDispose]()
   }
 })

@@ -12,7 +12,7 @@ beforeAll(async () => {
   broker = await startBroker()
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const committedOf = async (group: string) =>
   (await client.get<GroupOffsets>('GET', `/v1/groups/${group}/offsets`)).offsets.map(

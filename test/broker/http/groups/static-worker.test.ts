@@ -18,7 +18,7 @@ beforeAll(async () => {
   broker = await startBroker({ groupSessionMs: SESSION_MS })
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const membersOf = async (group: string, of = client) =>
   (await of.get<GroupDescription>('GET', `/v1/groups/${group}`)).members

@@ -12,7 +12,7 @@ beforeAll(async () => {
   broker = await startBroker()
   client = new GroupClient(broker.url)
 })
-afterAll(() => broker.stop())
+afterAll(() => broker[Symbol.asyncDispose]())
 
 const valuesOf = (records: readonly GroupLine[]) =>
   records.map(({ value }) => Number(value)).sort((a, b) => a - b)
