@@ -3,6 +3,7 @@
  * part of the durable state, so that a replay needs no topics); names that do not exist yet wait.
  */
 
+import { createHash } from 'node:crypto'
 import { xxHash32 } from '../../storage/record/xxhash32.ts'
 import type { GroupDraft } from './group-draft.ts'
 import type { GroupState } from './group-state.ts'
@@ -82,9 +83,19 @@ export function subscribedNames(state: GroupState, member: MemberMetadataValue):
   return new Set([...member.subscribedTopicNames, ...found])
 }
 
-/** Names hold no line breaks, a pattern comes last: different subscriptions have different keys. */
-function subscriptionKey({ subscribedTopicNames, subscribedTopicRegex }: MemberMetadataValue) {
-  return `${subscribedTopicNames.join('\n')}\n\n${subscribedTopicRegex ?? ''}`
+/** Of long lists a hash: with each join the keys of all members are compared, and a list may have 2.5 MB. */
+const keys = new WeakMap<MemberMetadataValue, string>()
+const KEY_CHARACTERS_MAX = 128
+
+/** Different subscriptions have different keys: names hold no line breaks, a pattern comes last. */
+function subscriptionKey(member: MemberMetadataValue): string {
+  const known = keys.get(member)
+  if (known !== undefined) return known
+  const text = `${member.subscribedTopicNames.join('\n')}\n\n${patternOf(member) ?? ''}`
+  const key =
+    text.length <= KEY_CHARACTERS_MAX ? text : createHash('sha256').update(text).digest('base64')
+  keys.set(member, key)
+  return key
 }
 
 function existingTopics(names: Iterable<string>, topics: GroupTopics): readonly GroupTopic[] {

@@ -136,6 +136,29 @@ test('a heartbeat looks at its own member, not at all of them', { timeout: 120_0
   expect(many / few).toBeLessThan(20)
 })
 
+test('members’ long lists of topics are compared whole once, not whenever somebody joins', () => {
+  const topics = Array.from({ length: 1_000 }, (_, index) => `${index}`.padEnd(249, '-'))
+  const rig = new GroupRig()
+  rig.createTopic(topics[0]!, 300)
+  rig.do({ kind: 'join', memberId: 'first', details: { topics } })
+  const records = rig.group.presentRecords()
+  // As a load of its log gives it.
+  const loaded = new GroupRig()
+  loaded.topics = rig.topics
+  for (const record of records) loaded.group.replay(record, 0)
+  for (const memberId of memberIds(300)) {
+    for (const record of records) {
+      if (record.kind !== 'memberMetadata') continue
+      loaded.group.replay({ ...record, memberId, value: { ...record.value! } }, 0)
+    }
+  }
+  const look = () => loaded.group.handle({ kind: 'topicsChanged' }, loaded.moment)
+  const startMs = performance.now()
+  look()
+  const onceMs = performance.now() - startMs
+  expect(fastestMs(look)).toBeLessThan(onceMs / 5)
+})
+
 test('1,000 groups of 10 partitions: a commit costs what it costs in 10 groups', () => {
   const groups = (count: number) => Array.from({ length: count }, () => settledGroup(1, 10).rig)
   let round = 0
