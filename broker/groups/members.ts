@@ -17,7 +17,7 @@ import type {
   MemberDetails,
   MemberReply,
 } from './group-event.ts'
-import { type GroupLimits, PATTERNS_MAX } from './group-limits.ts'
+import type { GroupLimits } from './group-limits.ts'
 import { unknownGroup, unknownMember } from './group-refusals.ts'
 import { type GroupState, LEFT_FOR_A_WHILE } from './group-state.ts'
 import {
@@ -33,7 +33,7 @@ import { holdsAll, NO_PARTITIONS } from './partition-epochs.ts'
 import { isSamePartitions, type Owned, reconcile } from './reconciliation.ts'
 import type { MemberMetadataValue } from './records/group-record.ts'
 import { replaceStaticMember } from './static-members.ts'
-import { patternOf } from './subscriptions.ts'
+import { checkSubscriptions } from './subscription-limits.ts'
 import { rebalance, rebalanceIfStale } from './target-assignment.ts'
 
 export function join(draft: GroupDraft, event: JoinEvent): MemberReply {
@@ -142,7 +142,7 @@ function putMember(
   value: ReturnType<typeof withDetails>,
 ): void {
   const { groupId } = draft.state
-  checkPatterns(draft.state, memberId, value)
+  checkSubscriptions(draft.state, memberId, value)
   draft.put({ kind: 'memberMetadata', groupId, memberId, value })
 }
 
@@ -152,19 +152,6 @@ function checkRoom(state: GroupState, { membersMax }: GroupLimits): void {
     'GROUP_MAX_SIZE_REACHED',
     `group ${state.groupId} has ${state.members.size} members; group.consumer.max.size is ${membersMax}`,
     { extensions: { limit: 'group.consumer.max.size', max: membersMax } },
-  )
-}
-
-function checkPatterns(state: GroupState, memberId: string, after: MemberMetadataValue): void {
-  const pattern = patternOf(after)
-  if (pattern === undefined || state.patterns.has(pattern)) return
-  const others = [...state.members].filter(([id]) => id !== memberId)
-  const patterns = new Set(others.flatMap(([, member]) => patternOf(member) ?? []))
-  if (patterns.size < PATTERNS_MAX) return
-  throw new SpoolError(
-    'LIMIT_EXCEEDED',
-    `members of group ${state.groupId} subscribe to ${patterns.size} different patterns, the most there may be; use one of theirs, or another group`,
-    { extensions: { field: 'topicPattern', max: PATTERNS_MAX } },
   )
 }
 

@@ -88,7 +88,7 @@ const keys = new WeakMap<MemberMetadataValue, string>()
 const KEY_CHARACTERS_MAX = 128
 
 /** Different subscriptions have different keys: names hold no line breaks, a pattern comes last. */
-function subscriptionKey(member: MemberMetadataValue): string {
+export function subscriptionKey(member: MemberMetadataValue): string {
   const known = keys.get(member)
   if (known !== undefined) return known
   const text = `${member.subscribedTopicNames.join('\n')}\n\n${patternOf(member) ?? ''}`
