@@ -116,7 +116,8 @@ export class WrittenOutput {
   }
 
   #inTurn(work: () => Promise<void>): Promise<void> {
-    this.#turn = this.#turn.then(work)
-    return this.#turn
+    const result = this.#turn.then(work)
+    this.#turn = result.catch(() => {})
+    return result
   }
 }

@@ -71,6 +71,7 @@ export class Attempts<K, V, T> {
   async #tryAll(piece: Piece<K, V>, lane: Lane<K, V>, rest: Rest<K, V>): Promise<void> {
     const { handler, patience } = this.#options
     const { signal } = lane.gone
+    if (piece.unreadable !== undefined) return this.#passOver(piece, signal)
     let call: Call<K, V> | undefined = { given: piece.record ?? piece.batch!, attempt: 1 }
     while (call !== undefined) {
       const { given, attempt }: Call<K, V> = call
@@ -122,14 +123,27 @@ export class Attempts<K, V, T> {
     }
   }
 
+  /** No handler can be called for it. */
+  async #passOver({ batch, unreadable }: Piece<K, V>, signal: AbortSignal): Promise<void> {
+    const { office } = this.#options
+    const { error, from } = unreadable!
+    if (office === undefined) throw error
+    await office.sendUnreadable({ batch: batch!, from, error }, signal)
+  }
+
   async #bury(
     given: ReadRecord<K, V> | ReadBatch<K, V>,
     failure: { readonly error: unknown; readonly attempts: number },
     office: DeadLetterOffice,
     signal: AbortSignal,
   ): Promise<void> {
-    const records = given instanceof ReadBatch ? given : [given]
-    for (const record of records) await office.send({ record, ...failure }, signal)
+    if (!(given instanceof ReadBatch)) return office.send({ record: given, ...failure }, signal)
+    let broken: { readonly from: number; readonly error: unknown } | undefined
+    const readable = readableOf(given, (from, error) => {
+      broken = { from, error }
+    })
+    for (const record of readable) await office.send({ record, ...failure }, signal)
+    if (broken !== undefined) await office.sendUnreadable({ batch: given, ...broken }, signal)
   }
 }
 
@@ -151,4 +165,20 @@ function recordIn<K, V>(
   if (!(given instanceof ReadBatch) || record.lease !== given.lease) return undefined
   const isWithin = record.offset >= given.fromOffset && record.offset < given.nextOffset
   return isWithin ? (record as ReadRecord<K, V>) : undefined
+}
+
+/** What can be read of a batch; then, where that is not all, what is wrong with it and from where on. */
+function* readableOf<K, V>(
+  batch: ReadBatch<K, V>,
+  tell: (from: number, error: unknown) => void,
+): Generator<ReadRecord<K, V>, void, void> {
+  let from = batch.fromOffset
+  try {
+    for (const record of batch) {
+      from = record.offset + 1
+      yield record
+    }
+  } catch (error) {
+    tell(from, error)
+  }
 }

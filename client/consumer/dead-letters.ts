@@ -11,7 +11,13 @@ import type { Sent } from '../producer/delivery.ts'
 import { Producer } from '../producer/producer.ts'
 import { isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
 import { bytes } from '../serdes/plain.ts'
-import { type Failed, type Letter, lettersOf } from './dead-letter.ts'
+import {
+  batchLettersOf,
+  type Failed,
+  type Letter,
+  lettersOf,
+  type Unreadable,
+} from './dead-letter.ts'
 import { circle, type DeadLetterSettings } from './run-options.ts'
 
 const KIB = 1024
@@ -52,30 +58,40 @@ export class DeadLetterOffice {
    * @throws SpoolError what can not be put right by waiting, or the signal's reason.
    */
   async send(failed: Failed, signal: AbortSignal): Promise<void> {
-    const { record, error } = failed
-    const topic = this.#settings.topicFor(record.topic)
-    // Of a pattern, what it matches is not known before.
-    if (topic === record.topic) throw circle([topic, topic])
-    const to = await this.#sendWhatFits(failed, topic, signal)
-    const { partition, offset } = record
-    await this.#settings.onDeadLetter?.({ topic: record.topic, partition, offset, error, to })
+    const { topic, partition, offset } = failed.record
+    const to = await this.#sendWhatFits(lettersOf(failed, this.#group), topic, signal)
+    const { error } = failed
+    await this.#settings.onDeadLetter?.({ topic, partition, offset, error, to })
+  }
+
+  /** The same for what is left of a batch, as one letter. */
+  async sendUnreadable(unreadable: Unreadable, signal: AbortSignal): Promise<void> {
+    const { topic, partition, nextOffset } = unreadable.batch
+    const to = await this.#sendWhatFits(batchLettersOf(unreadable, this.#group), topic, signal)
+    const { from: offset, error } = unreadable
+    await this.#settings.onDeadLetter?.({ topic, partition, offset, nextOffset, error, to })
   }
 
   close(): Promise<void> {
     return this.#producer.close()
   }
 
-  async #sendWhatFits(failed: Failed, topic: string, signal: AbortSignal): Promise<Sent> {
-    const letters = lettersOf(failed, this.#group)
-    for (const [index, letter] of letters.entries()) {
+  async #sendWhatFits(
+    letters: readonly Letter[],
+    from: string,
+    signal: AbortSignal,
+  ): Promise<Sent> {
+    const topic = this.#settings.topicFor(from)
+    // Of a pattern, what it matches is not known before.
+    if (topic === from) throw circle([topic, topic])
+    for (const letter of letters.slice(0, -1)) {
       try {
-        return await this.#sendOut({ ...letter(), topic }, failed.record.topic, signal)
+        return await this.#sendOut({ ...letter, topic }, from, signal)
       } catch (refusal) {
-        const isTooLarge = refusal instanceof SpoolError && NO_ROOM.has(refusal.code)
-        if (!isTooLarge || index === letters.length - 1) throw refusal
+        if (!(refusal instanceof SpoolError && NO_ROOM.has(refusal.code))) throw refusal
       }
     }
-    throw new Error('there is a last one')
+    return this.#sendOut({ ...letters.at(-1)!, topic }, from, signal)
   }
 
   async #sendOut(

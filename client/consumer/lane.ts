@@ -14,6 +14,8 @@ export interface Piece<K, V> {
   readonly record: ReadRecord<K, V> | undefined
   /** Instead of a record. */
   readonly batch: ReadBatch<K, V> | undefined
+  /** Why the batch can not be read, from that offset on: nobody can be given it. */
+  readonly unreadable?: { readonly error: unknown; readonly from: number }
   readonly tracker: OffsetTracker
   /** One past what it stands for. */
   readonly nextOffset: number
@@ -62,9 +64,8 @@ export class Lane<K, V> {
   }
 
   /**
-   * The next piece, which is in hand from then on; `undefined` when nothing waits.
-   *
-   * @throws SpoolError CORRUPT_MESSAGE and others for a batch that can not be read.
+   * The next piece, which is in hand from then on; `undefined` when nothing waits. Records of a batch that
+   * can not be read are one piece.
    */
   take(): Piece<K, V> | undefined {
     this.#inHand = this.#isOfBatches ? this.#takeBatch() : this.#takeRecord()
@@ -108,8 +109,13 @@ export class Lane<K, V> {
     for (;;) {
       const batch = this.#queue[0]
       if (batch === undefined) return undefined
-      this.#records ??= batch[Symbol.iterator]()
-      const record = this.#records.nextRecord()
+      let record: ReadRecord<K, V> | undefined
+      try {
+        this.#records ??= batch[Symbol.iterator]()
+        record = this.#records.nextRecord()
+      } catch (error) {
+        return this.#takeUnreadable(batch, error)
+      }
       if (record !== undefined) {
         const nextOffset = record.offset + 1
         tracker.moveTo(nextOffset, record.offset)
@@ -119,6 +125,16 @@ export class Lane<K, V> {
       this.#shift()
       tracker.moveTo(batch.nextOffset)
     }
+  }
+
+  #takeUnreadable(batch: ReadBatch<K, V>, error: unknown): Piece<K, V> {
+    const { tracker } = this.held
+    const { nextOffset } = batch
+    const from = this.#records?.nextOffset ?? batch.fromOffset
+    this.#records = undefined
+    this.#shift()
+    tracker.moveTo(nextOffset, from)
+    return { record: undefined, batch, tracker, nextOffset, unreadable: { error, from } }
   }
 
   #shift(): ReadBatch<K, V> | undefined {

@@ -45,6 +45,8 @@ export interface DeadLetter {
   readonly topic: string
   readonly partition: number
   readonly offset: number
+  /** Of a batch that can not be read, all of which is one letter: one past its last record. */
+  readonly nextOffset?: number
   readonly error: unknown
   /** Where it is now. */
   readonly to: { readonly topic: string; readonly partition: number; readonly offset: number }
@@ -59,8 +61,8 @@ export interface RunOptions {
   /** When a handler throws; without it, it is called once. */
   readonly retry?: RunRetry
   /**
-   * Where records go whose handler threw, for the last time; then the next is worked on. Absent: `run`
-   * rejects with what it threw.
+   * Where records go whose handler threw, for the last time, and batches whose bytes can not be read; then
+   * the next is worked on. Absent: `run` rejects with what it threw, or with CORRUPT_MESSAGE.
    */
   readonly deadLetter?: boolean | DeadLetters
 }
