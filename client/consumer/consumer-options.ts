@@ -1,12 +1,12 @@
 /** The options of a consumer: their types, defaults and checks, in one place. Pure. */
 
-import { SpoolError } from '../api/errors.ts'
 import { WAIT_MS_MAX } from '../api/schemas/records.ts'
 import { type PositionLike, positionText } from '../reader/position-text.ts'
 import { auto, autoKey } from '../serdes/auto.ts'
 import type { Deserializer } from '../serdes/serde.ts'
 import type { OutOfRange } from '../transport.ts'
 import type { ConsumerHooks } from './consumer-hooks.ts'
+import { integerWithin, invalid, shown, TIMER_MS_MAX } from './option-checks.ts'
 
 export interface ConsumerOptions<K = string | Uint8Array, V = unknown> extends ConsumerHooks {
   /** Who shares the work: each partition is read by one consumer of a group at a time. */
@@ -60,7 +60,6 @@ export interface ConsumerOptions<K = string | Uint8Array, V = unknown> extends C
   readonly signal?: AbortSignal
 }
 
-const TIMER_MS_MAX = 2 ** 31 - 1
 /** The broker takes none longer. */
 const DAY_MS = 86_400_000
 
@@ -192,24 +191,7 @@ function checkedNumber(name: NumberName, options: Partial<Record<NumberName, num
   return integerWithin(name, options[name] ?? bounds.default, bounds)
 }
 
-function integerWithin(
-  name: string,
-  value: number,
-  { min, max }: { readonly min: number; readonly max: number },
-): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw invalid(`${name} is ${shown(value)}, not an integer from ${min} to ${max}`)
-}
-
 function oneOf<T>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
   throw invalid(`${name} is ${shown(value)}, not one of ${allowed.join(', ')}`)
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value)
-}
-
-function invalid(detail: string): SpoolError {
-  return new SpoolError('INVALID_CONFIG', detail, { outcome: 'refused' })
 }

@@ -1,6 +1,7 @@
 /** The options of `run` and `runBatches`: their types, defaults and checks, in one place. Pure. */
 
 import { SpoolError } from '../api/errors.ts'
+import { integerWithin, invalid, shown, TIMER_MS_MAX } from './option-checks.ts'
 
 /** What a handler gets besides the record or batch. */
 export interface RunContext {
@@ -86,7 +87,6 @@ export interface RunSettings {
   readonly deadLetter: DeadLetterSettings | undefined
 }
 
-const TIMER_MS_MAX = 2 ** 31 - 1
 const CONCURRENCY_MAX = 10_000
 const ATTEMPTS_DEFAULT = 3
 const BACKOFF_MS_DEFAULT = 1_000
@@ -106,7 +106,10 @@ export function runSettings(options: RunOptions, topics: readonly string[] = [])
   const deadLetter = deadLetterSettings(options.deadLetter)
   if (deadLetter !== undefined) checkNoCircle(topics, deadLetter.topicFor)
   return {
-    concurrency: integerWithin('concurrency', options.concurrency ?? 1, 1, CONCURRENCY_MAX),
+    concurrency: integerWithin('concurrency', options.concurrency ?? 1, {
+      min: 1,
+      max: CONCURRENCY_MAX,
+    }),
     retry: retrySettings(options.retry),
     deadLetter,
   }
@@ -117,9 +120,12 @@ function retrySettings(retry: RunRetry | undefined): RetrySettings {
   const { attempts = ATTEMPTS_DEFAULT, backoffMs = BACKOFF_MS_DEFAULT } = retry ?? { attempts: 1 }
   const { backoffMsMax = Math.max(backoffMs, BACKOFF_MS_MAX_DEFAULT) } = retry ?? {}
   return {
-    attempts: integerWithin('retry.attempts', attempts, 1, Number.MAX_SAFE_INTEGER),
-    backoffMs: integerWithin('retry.backoffMs', backoffMs, 0, TIMER_MS_MAX),
-    backoffMsMax: integerWithin('retry.backoffMsMax', backoffMsMax, backoffMs, TIMER_MS_MAX),
+    attempts: integerWithin('retry.attempts', attempts, { min: 1, max: Number.MAX_SAFE_INTEGER }),
+    backoffMs: integerWithin('retry.backoffMs', backoffMs, { min: 0, max: TIMER_MS_MAX }),
+    backoffMsMax: integerWithin('retry.backoffMsMax', backoffMsMax, {
+      min: backoffMs,
+      max: TIMER_MS_MAX,
+    }),
     isWorthIt: checkedFunction('retry.isWorthIt', retry?.isWorthIt) ?? isReadable,
   }
 }
@@ -181,20 +187,7 @@ function checkNames(options: object, names: ReadonlySet<string>, of: string): vo
   }
 }
 
-function integerWithin(name: string, value: number, min: number, max: number): number {
-  if (Number.isInteger(value) && value >= min && value <= max) return value
-  throw invalid(`${name} is ${shown(value)}, not an integer from ${min} to ${max}`)
-}
-
 function checkedFunction<F>(name: string, value: F | undefined): F | undefined {
   if (value === undefined || typeof value === 'function') return value
   throw invalid(`${name} is ${shown(value)}, not a function`)
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value)
-}
-
-function invalid(detail: string): SpoolError {
-  return new SpoolError('INVALID_CONFIG', detail, { outcome: 'refused' })
 }
