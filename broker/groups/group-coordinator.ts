@@ -24,6 +24,7 @@ import type {
 import type { GroupLimits } from './group-limits.ts'
 import type { GroupMachine } from './group-machine.ts'
 import { invalidPattern, unknownGroup, unknownMember } from './group-refusals.ts'
+import { checkGroupBytes, checkGroupCount } from './group-room.ts'
 import { GroupShard } from './group-shard.ts'
 import type { GroupTopics, TopicPatterns } from './group-topics.ts'
 import { LagReader } from './lag.ts'
@@ -40,6 +41,9 @@ const EXPIRY_CHECK_MS = 10 * 60_000
 const TELL_AGAIN_MS = 1_000
 /** Groups that something happens to in one go; others have their turn before the next. */
 const GROUPS_AT_ONCE = 100
+
+/** Events that hold what members subscribe to against the topics. */
+const PATTERN_EVENTS: ReadonlySet<GroupEvent['kind']> = new Set(['join', 'heartbeat', 'leave'])
 
 export interface CoordinatorOptions {
   readonly limits: GroupLimits
@@ -134,10 +138,21 @@ export class GroupCoordinator {
         await this.#createTopic()
       }
       shard = this.#shardOf(groupId)
+      if (PATTERN_EVENTS.has(event.kind)) await this.#preparePatterns(shard, groupId)
     } catch (error) {
       throw withOutcome(error, 'refused')
     }
     return await shard.run(groupId, event)
+  }
+
+  /** When topics came, a heartbeat may be faster than what tells the group so; after a start both may be. */
+  async #preparePatterns(shard: Shard, groupId: string): Promise<void> {
+    if (!shard.isLoaded) await shard.whenLoaded()
+    await this.#prepare(shard.groups.get(groupId)?.patterns ?? [])
+  }
+
+  async #prepare(patterns: Iterable<string>): Promise<void> {
+    for (const pattern of [...patterns]) await this.#options.patterns.prepare(pattern, this.topics)
   }
 
   /** What the event would lead to as the first of all: what is refused needs no topic to be kept in. */
@@ -235,7 +250,7 @@ export class GroupCoordinator {
       deadlines: this.#deadlines,
       topics: () => this.topics,
       checkRoom: () => this.#checkRoom(),
-      checkGrowth: (bytes) => this.#checkGrowth(bytes),
+      checkGrowth: (bytes) => checkGroupBytes(this.heldBytes, bytes, this.#options.groupsBytesMax),
       moved: (groupId) => this.#wakes.moved(groupId),
       reloaded: () => this.#topicsChangedLater(),
     })
@@ -263,26 +278,8 @@ export class GroupCoordinator {
   }
 
   #checkRoom(): void {
-    const { groupsMax } = this.#options
-    let count = 0
-    for (const shard of this.#shards) count += shard.groups.size
-    if (count < groupsMax) return
-    throw new SpoolError(
-      'LIMIT_EXCEEDED',
-      `there are ${count} groups, the most groups.max allows; delete some, or wait until they expire`,
-      { extensions: { limit: 'groups.max', max: groupsMax } },
-    )
-  }
-
-  #checkGrowth(bytes: number): void {
-    const max = this.#options.groupsBytesMax
-    const held = this.heldBytes
-    if (held + bytes <= max) return
-    throw new SpoolError(
-      'LIMIT_EXCEEDED',
-      `consumer groups take ${held} bytes, and this would be ${bytes} more than that; groups.max.bytes is ${max}`,
-      { extensions: { limit: 'groups.max.bytes', max } },
-    )
+    const count = this.#shards.reduce((sum, shard) => sum + shard.groups.size, 0)
+    checkGroupCount(count, this.#options.groupsMax)
   }
 
   #shardOf(groupId: string): Shard {
@@ -328,8 +325,9 @@ export class GroupCoordinator {
 
   /** What each group would look up by itself is looked up here, where it holds up nobody. */
   async #prepareForTopics(): Promise<void> {
-    const used = new Set([...this.groups()].flatMap((group) => [...group.patterns]))
-    for (const pattern of used) await this.#options.patterns.prepare(pattern, this.topics)
+    // After a start none is loaded yet.
+    await this.whenLoaded()
+    await this.#prepare(new Set([...this.groups()].flatMap((group) => [...group.patterns])))
   }
 
   #topicsChangedLater(): void {

@@ -5,6 +5,7 @@
 
 import { GroupCoordinator, OFFSETS_TOPIC } from '../../../broker/groups/group-coordinator.ts'
 import { DEFAULT_GROUP_LIMITS } from '../../../broker/groups/group-limits.ts'
+import type { TopicPatterns } from '../../../broker/groups/group-topics.ts'
 import { Re2Patterns } from '../../../broker/groups/re2-patterns.ts'
 import { silentLogger } from '../../../storage/logger.ts'
 import type { MemoryLog } from '../partition/memory-log.ts'
@@ -16,11 +17,13 @@ export interface CoordinatorRigOptions {
   readonly waitingRequestsMax?: number
   readonly groupsMax?: number
   readonly groupsBytesMax?: number
+  readonly patterns?: TopicPatterns
 }
 
 export class CoordinatorRig {
   readonly serving: Serving
   readonly groups: GroupCoordinator
+  readonly #patterns: TopicPatterns
   #topicsMade = 0
 
   constructor({
@@ -28,8 +31,10 @@ export class CoordinatorRig {
     waitingRequestsMax,
     groupsMax = 100,
     groupsBytesMax = 1 << 28,
+    patterns = new Re2Patterns(),
   }: CoordinatorRigOptions = {}) {
     this.serving = new Serving(waitingRequestsMax === undefined ? {} : { waitingRequestsMax })
+    this.#patterns = patterns
     this.put(OFFSETS_TOPIC, shards)
     this.groups = this.coordinator(groupsMax, groupsBytesMax)
   }
@@ -42,7 +47,7 @@ export class CoordinatorRig {
       groupsMax,
       groupsBytesMax,
       decompressedBytesMax: 1 << 20,
-      patterns: new Re2Patterns(),
+      patterns: this.#patterns,
       clock: serving.clock,
       logger: silentLogger,
       image: () => serving.image,
