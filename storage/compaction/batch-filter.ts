@@ -13,6 +13,9 @@
  * `mapEnd`, where everything older with its key goes in the same turn or has gone before. Were it to go
  * first, the value it deleted would be back.
  *
+ * A batch has one date for all its tombstones: it gets it once all of them were met, and never where the dates
+ * would make it longer than may be unpacked, so that those stay.
+ *
  * A record without a key (the topic was not compacted when it came) is replaced by nothing, and stays.
  */
 
@@ -88,7 +91,9 @@ export class BatchFilter {
 
   #walk(batch: RecordBatch, records: Buffer): Remainder {
     const { baseOffset, lastOffsetDelta, deleteHorizonMs, recordCount, baseTimestamp } = batch
-    const { mapEnd, nowMs, deleteRetentionMs } = this.#rules
+    const { mapEnd, nowMs, deleteRetentionMs, maxDecompressedBytes } = this.#rules
+    // Where the map ends within it, part of its tombstones are met next time; the one date is for all of them.
+    const isMet = batch.lastOffset < mapEnd
     const dropsTombstones = deleteHorizonMs !== undefined && nowMs >= deleteHorizonMs
     const walk = new RecordWalk(records, recordCount)
     let deltaBefore = -1
@@ -106,7 +111,7 @@ export class BatchFilter {
       if (this.#stays(walk, offset, isTombstone && dropsTombstones)) {
         keptCount += 1
         if (walk.timestampDelta > maxDelta) maxDelta = walk.timestampDelta
-        if (isTombstone && offset < mapEnd && walk.keyStart >= 0) needsHorizon = true
+        if (isTombstone && isMet && walk.keyStart >= 0) needsHorizon = true
       } else {
         keptBytes = this.#keep(records, keptFrom, walk.recordStart, keptBytes)
         keptFrom = walk.recordEnd
@@ -118,13 +123,17 @@ export class BatchFilter {
     if (keptCount === recordCount && !setsHorizon) return 'whole'
     keptBytes = this.#keep(records, keptFrom, records.length, keptBytes)
     const kept = this.#kept.subarray(0, keptBytes)
-    const horizonMs = setsHorizon ? nowMs + deleteRetentionMs : undefined
+    const horizonMs = nowMs + deleteRetentionMs
+    const dated = setsHorizon ? rebased(kept, keptCount, baseTimestamp - horizonMs) : kept
+    // Longer than anybody would unpack: then its tombstones stay for good.
+    const isDated = setsHorizon && dated.length <= maxDecompressedBytes
+    if (keptCount === recordCount && !isDated) return 'whole'
     const hasOneTimestamp = batch.timestampType === 'LogAppendTime'
     return remadeBatch(batch, {
-      records: horizonMs === undefined ? kept : rebased(kept, keptCount, baseTimestamp - horizonMs),
+      records: isDated ? dated : kept,
       recordCount: keptCount,
       maxTimestamp: hasOneTimestamp ? batch.maxTimestamp : baseTimestamp + maxDelta,
-      deleteHorizonMs: horizonMs,
+      deleteHorizonMs: isDated ? horizonMs : undefined,
     })
   }
 

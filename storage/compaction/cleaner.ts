@@ -153,9 +153,16 @@ export class Cleaner {
 
   /** Compacts one log after the other; those that came to nothing are passed over from then on. */
   async #takeTurns(inLine: Iterable<Log>, passedOver: Set<Log>): Promise<void> {
-    const work = this.#options.openWorkPlace()
+    let work = this.#options.openWorkPlace()
     try {
-      for (const log of inLine) if (!(await this.#compact(log, work))) passedOver.add(log)
+      for (const log of inLine) {
+        const outcome = await this.#compact(log, work)
+        if (outcome !== 'compacted') passedOver.add(log)
+        if (outcome !== 'failed') continue
+        // It may have ended with what failed, and is in the middle of it in any case.
+        await work.close()
+        work = this.#options.openWorkPlace()
+      }
     } finally {
       await work.close()
     }
@@ -185,23 +192,23 @@ export class Cleaner {
     }
   }
 
-  /** False when it came to nothing: then the log has to wait for the next check. */
-  async #compact(log: Log, work: WorkPlace): Promise<boolean> {
+  /** Where it came to nothing the log has to wait for the next check. */
+  async #compact(log: Log, work: WorkPlace): Promise<'compacted' | 'nothing' | 'failed'> {
     const { clock, logger } = this.#options
     const totals = this.#totals
     const startedAtMs = clock.monotonicMs()
     totals.running += 1
     try {
       const compacted = await log.compaction.run({ ...this.#limits, work })
-      if (compacted === undefined) return false
+      if (compacted === undefined) return 'nothing'
       const seconds = (clock.monotonicMs() - startedAtMs) / 1_000
       this.#count(compacted, seconds)
       logger.info({ ...nameOf(log), ...compacted, seconds }, 'compacted a log')
-      return true
+      return 'compacted'
     } catch (error) {
       totals.failures += 1
       logger.error({ ...nameOf(log), error }, 'a log could not be compacted and stays as it is')
-      return false
+      return 'failed'
     } finally {
       totals.running -= 1
     }

@@ -3,7 +3,7 @@
  * pieces back with the answer. What the steps do is `work-bench.ts`.
  */
 
-import { setPriority } from 'node:os'
+import { getPriority, setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'
 import { WorkBench } from './work-bench.ts'
 import type { StepAnswer, StepAsked } from './work-place.ts'
@@ -13,13 +13,23 @@ const NICENESS = 10
 
 const bench = new WorkBench()
 
-// On Linux a thread has a priority of its own; elsewhere this would slow down the whole process.
-if (process.platform === 'linux') setPriority(0, NICENESS)
+giveWay()
 
 parentPort?.on('message', (asked: StepAsked) => {
   const answer = answerTo(asked)
   parentPort?.postMessage(answer, 'result' in answer ? memoryOf(answer.result) : [])
 })
+
+/** On Linux a thread has a priority of its own; elsewhere this would slow down the whole process. */
+function giveWay(): void {
+  if (process.platform !== 'linux') return
+  try {
+    // A broker that is nicer already may not be allowed to be less so.
+    setPriority(0, Math.max(NICENESS, getPriority(0)))
+  } catch {
+    // A courtesy: the work is the same without it.
+  }
+}
 
 function answerTo({ step, argument }: StepAsked): StepAnswer {
   try {

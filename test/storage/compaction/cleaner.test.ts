@@ -1,10 +1,12 @@
 /** Which log is compacted when, and that one that fails does not hold up the others. */
 
 import { describe, expect, test } from 'vitest'
+import { CLEANER_DEFAULTS, Cleaner } from '../../../storage/compaction/cleaner.ts'
+import { type WorkPlace, workPlaceInThread } from '../../../storage/compaction/work-place.ts'
 import { logConfigFrom } from '../../../storage/config.ts'
 import { encodeCheckpoint } from '../../../storage/file/checkpoint.ts'
 import type { Log } from '../../../storage/log/log.ts'
-import type { Logger } from '../../../storage/logger.ts'
+import { type Logger, silentLogger } from '../../../storage/logger.ts'
 import { ManualClock } from '../../rigs/clock.ts'
 import {
   afterKill,
@@ -115,6 +117,38 @@ function swapped(fileSystem: WatchedDisk): number[] {
 }
 
 describe('of several logs', () => {
+  test('the one whose thread ends stays as it is, and those behind it are compacted', async () => {
+    const { manager, clock } = await startCompacted({}, { partitions: 3 })
+    const logs = [0, 1, 2].map((partition) => manager.log(TOPIC, partition)!)
+    for (const [partition, log] of logs.entries()) {
+      await fill(log, 0, 10 + partition)
+    }
+    let opened = 0
+    const cleaner = new Cleaner({
+      logs: () => logs,
+      clock,
+      settings: CLEANER_DEFAULTS,
+      maxDecompressedBytes: 1 << 20,
+      logger: silentLogger,
+      openWorkPlace() {
+        opened++
+        const place = workPlaceInThread()
+        if (opened > 1) return place
+        // In the middle of the first log.
+        const note: WorkPlace['note'] = (piece) => {
+          const noted = place.note(piece)
+          void place.close()
+          return noted
+        }
+        return { ...place, note }
+      },
+    })
+    await cleaner.compactDue()
+    expect(cleaner.totals).toMatchObject({ failures: 1, compactions: 2 })
+    expect(logs.filter((log) => log.compaction.failure !== undefined)).toHaveLength(1)
+    await cleaner.close()
+  })
+
   test('the dirtiest comes first, one at a time', async () => {
     const engine = await startWatched({ partitions: 3 })
     await fill(logOf(engine, 0), 20, 5)

@@ -1,11 +1,22 @@
 /** How long a deletion stays, and that what it deleted never comes back. */
 
 import { describe, expect, test } from 'vitest'
-import { DELETE_HORIZON_BIT } from '../../../storage/record/record-batch.ts'
+import { decompress } from '../../../storage/record/compression.ts'
+import {
+  DELETE_HORIZON_BIT,
+  RECORD_BATCH_HEADER_BYTES,
+  type RecordBatch,
+} from '../../../storage/record/record-batch.ts'
 import { afterKill } from '../log/engine.ts'
 import { batchesOf, compactNow, put, recordsOf, startCompacted, wordsOf } from './keyed-log.ts'
 
 const RETENTION_MS = 10_000
+
+function decompressedBytes({ compression, buffer }: RecordBatch): number {
+  const stored = buffer.subarray(RECORD_BATCH_HEADER_BYTES)
+  return decompress(compression, stored, 1 << 26).length
+}
+
 /** 16 slots of 24 bytes: 12 keys. */
 const TWELVE_KEYS = { mapBytesMax: 16 * 24 }
 
@@ -102,29 +113,52 @@ test('a tombstone that had no room in the map gets no date yet', async () => {
 })
 
 /**
- * The map has room for twelve keys, the log has more. A tombstone that is beyond the map must not go, even
- * with its time over: what it deleted is still there.
+ * The map has room for twelve keys, the batch has more. All its tombstones have one date, and none may go
+ * before it was met itself: with time over for the first of them, what the last deletes is still there.
  */
-test('a tombstone never goes before all that it deleted', async () => {
+test('a batch that is met in parts is dated when all of it was, and no tombstone goes before what it deleted', async () => {
   const { log, clock } = await startCompacted({ 'segment.bytes': 4_096 })
   await put(log, 'a=1')
   await log.roll()
   await compactNow(log)
   const others = (from: number, to: number) =>
     Array.from({ length: to - from }, (_, index) => `k${from + index}=1`).join(' ')
-  // One batch: its first tombstone gets the whole of it a date, that of `a` is two compactions away.
   await put(log, `x= ${others(0, 30)} a=`)
   await log.roll()
-  expect(await compactNow(log, TWELVE_KEYS)).toMatchObject({ firstDirty: 13 })
-  expect(await wordsOf(log)).toContain(' 1:x= ')
-  clock.advance(RETENTION_MS)
-  for (const firstDirty of [25, 33]) {
+  for (const firstDirty of [13, 25, 33]) {
     expect(await compactNow(log, TWELVE_KEYS)).toMatchObject({ firstDirty })
     const words = await wordsOf(log)
-    expect(words).not.toContain('x=')
+    expect(words).toContain('1:x= ')
+    expect(words).toContain(' 32:a=')
     expect(words.includes('0:a=1')).toBe(firstDirty < 32)
-    expect(words.includes('32:a=')).toBe(firstDirty < 32)
+    clock.advance(RETENTION_MS)
   }
+  // Dated by the third, whose time is over now.
+  await put(log, 'y=1')
+  await log.roll()
+  await compactNow(log, TWELVE_KEYS)
+  const words = await wordsOf(log)
+  expect(words).not.toContain('x=')
+  expect(words).not.toContain('a=')
+  expect(words).toContain('2:k0=1')
+})
+
+test('a batch that its date would make longer than may be unpacked stays readable, with its tombstones', async () => {
+  const { log, clock } = await startCompacted()
+  const keys = Array.from({ length: 2_000 }, (_, key) => `k${key}=`)
+  await put(log, `old=1 old=2 ${keys.join(' ')}`, { compression: 'lz4' })
+  await log.roll()
+  // Just room for what is there, as for a batch that was accepted.
+  const maxDecompressedBytes = decompressedBytes((await batchesOf(log))[0]!)
+  await compactNow(log, { maxDecompressedBytes })
+  const [batch] = await batchesOf(log)
+  expect(decompressedBytes(batch!)).toBeLessThanOrEqual(maxDecompressedBytes)
+  expect(batch).toMatchObject({ deleteHorizonMs: undefined, recordCount: 2_001 })
+  clock.advance(RETENTION_MS)
+  await put(log, 'x=1')
+  await log.roll()
+  await compactNow(log, { maxDecompressedBytes })
+  expect(await wordsOf(log)).toContain(':k1999=')
 })
 
 test('what was deleted is not back after a restart, nor when the compaction point is lost', async () => {
