@@ -49,8 +49,8 @@ export function dirtyRatio({ cleanBytes, dirtyBytes }: Dirt): number {
 }
 
 /**
- * Segments that follow each other, in groups that each become one: as large as a segment may be, so that
- * those that shrank do not stay as many.
+ * Segments that follow each other, in groups that each become one of at most `bytesMax`, so that those that
+ * shrank do not stay as many. One that is larger is a group by itself.
  */
 export function groupsOf<T extends ClosedSegment>(
   segments: readonly T[],

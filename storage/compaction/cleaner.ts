@@ -175,7 +175,8 @@ export class Cleaner {
     for (const log of [...this.#options.logs()]) {
       if (this.#isClosed) return []
       const dirt = await this.#dirtOf(log)
-      ratioMax = Math.max(ratioMax, dirt?.ratio ?? 0)
+      // One that failed is not looked at for a while, and is as dirty as it was.
+      ratioMax = Math.max(ratioMax, dirt?.ratio ?? log.compaction.dirtyRatio)
       if (dirt?.isDue === true && !passedOver.has(log)) due.push({ log, ratio: dirt.ratio })
     }
     this.#totals.dirtyRatioMax = ratioMax

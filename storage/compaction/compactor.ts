@@ -9,7 +9,7 @@
  * Whether a compaction is due is decided in `log-compaction.ts` and `cleaner.ts`.
  */
 
-import type { LogConfig } from '../config.ts'
+import { isDeletedByAge, type LogConfig } from '../config.ts'
 import { StorageError } from '../errors.ts'
 import { RELATIVE_OFFSET_MAX } from '../log/offset-index.ts'
 import type { OneAtATime } from '../log/one-at-a-time.ts'
@@ -145,8 +145,11 @@ class Compaction {
     const { segments, endOffset } = this.#range
     const below = segments.filter(({ baseOffset }) => baseOffset < mapEnd)
     const end = segments[below.length]?.baseOffset ?? endOffset
+    const { config } = this.#log
+    // Records of many ages in one segment would be as young as the youngest, and never be deleted for their age.
+    const bytesMax = isDeletedByAge(config) ? 0 : config.segmentBytes
     const groups = groupsOf(below, end, {
-      bytesMax: this.#log.config.segmentBytes,
+      bytesMax: Math.min(bytesMax, await this.#roomBytes()),
       offsetsMax: RELATIVE_OFFSET_MAX,
     })
     for (const [index, group] of groups.entries()) {
@@ -208,13 +211,18 @@ class Compaction {
 
   /** What is left may be as large as what there is; the rest of the disk is for others. */
   async #checkRoom(group: readonly Segment[]): Promise<void> {
-    const { fileSystem, directory } = this.#log.files
     const neededBytes = group.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0)
-    const freeBytes = (await fileSystem.freeBytes(directory)) - this.#limits.reserveBytes
+    const freeBytes = await this.#roomBytes()
     if (freeBytes >= neededBytes) return
     throw new StorageError(
       'DISK_FULL',
-      `compacting needs ${neededBytes} bytes beside the disk's reserve, ${Math.max(0, freeBytes)} are free`,
+      `compacting needs ${neededBytes} bytes beside the disk's reserve, ${freeBytes} are free`,
     )
+  }
+
+  /** Beside the disk's reserve. */
+  async #roomBytes(): Promise<number> {
+    const { fileSystem, directory } = this.#log.files
+    return Math.max(0, (await fileSystem.freeBytes(directory)) - this.#limits.reserveBytes)
   }
 }

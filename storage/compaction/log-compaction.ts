@@ -65,12 +65,17 @@ export class LogCompaction {
 
   /** The dirty part of what can be compacted, when that was last looked at. */
   get dirtyRatio(): number {
-    return this.#dirtyRatio
+    return isCompacted(this.#options.config()) ? this.#dirtyRatio : 0
   }
 
   /** Why the last compaction came to nothing, for anybody to read; `undefined` when all is well. */
   get failure(): string | undefined {
-    return this.#failure?.reason
+    return isCompacted(this.#options.config()) ? this.#failure?.reason : undefined
+  }
+
+  /** Stops what runs where the log is not to be compacted any more. */
+  configChanged(): void {
+    if (!isCompacted(this.#options.config())) this.#running?.pace.stop()
   }
 
   /** How dirty the log is; `undefined` for one that is not compacted, or cannot be now. */

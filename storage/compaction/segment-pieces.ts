@@ -3,6 +3,7 @@
  * sure that it was all there: from its first offset to that of the next segment.
  */
 
+import { MESSAGE_BYTES_MAX } from '../config.ts'
 import { StorageError } from '../errors.ts'
 import { corruption } from '../log/batch-scanner.ts'
 import type { Segment } from '../log/segment.ts'
@@ -19,13 +20,22 @@ export interface SegmentRange {
   readonly endOffset: Offset
 }
 
+export interface ReadLimits {
+  readonly bufferBytes: number
+  readonly maxDecompressedBytes: number
+  readonly pace: Pace
+}
+
 /** `use` may return `isFull` to read no further. Returns the bytes that were used. */
 export async function readPieces(
   segment: Segment,
   { from = toPosition(0), endOffset }: SegmentRange,
-  { bufferBytes, pace }: { readonly bufferBytes: number; readonly pace: Pace },
+  { bufferBytes, maxDecompressedBytes, pace }: ReadLimits,
   use: (piece: Piece) => Promise<PieceUsed & { readonly isFull?: boolean }>,
 ): Promise<number> {
+  // No CRC was looked at when memory is taken for a batch: a length that went bad must not take the segment's.
+  const batchBytesMax =
+    RECORD_BATCH_HEADER_BYTES + Math.max(MESSAGE_BYTES_MAX, maxDecompressedBytes)
   let position: number = from
   let place: LogPlace = { nextOffset: from === 0 ? segment.baseOffset : -1, leaderEpoch: -1 }
   let neededBytes = RECORD_BATCH_HEADER_BYTES
@@ -34,6 +44,9 @@ export async function readPieces(
     const leftBytes = segment.sizeBytes - position
     if (neededBytes > leftBytes) {
       throw unsound(segment, position, `a batch needs ${neededBytes} bytes, ${leftBytes} remain`)
+    }
+    if (neededBytes > batchBytesMax) {
+      throw unsound(segment, position, `a batch needs ${neededBytes} bytes, and none has as many`)
     }
     const wantedBytes = Math.min(Math.max(bufferBytes, neededBytes), leftBytes)
     if (memory.length < wantedBytes)

@@ -178,6 +178,7 @@ export class Log {
   async setConfig(config: LogConfig): Promise<void> {
     const becomesStricter = acknowledgesAfterSync(config) && !acknowledgesAfterSync(this.#config)
     this.#config = config
+    this.compaction.configChanged()
     if (!becomesStricter || this.isOffline) return
     await this.#appender.exclusively(() => this.#tail.becomeStrict())
     this.#flushed()

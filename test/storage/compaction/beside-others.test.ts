@@ -1,6 +1,7 @@
 /** Compaction beside everything else a log does: reads, deletions, closing; each as if it were alone. */
 
 import { expect, test } from 'vitest'
+import { logConfigFrom } from '../../../storage/config.ts'
 import { toOffset } from '../../../storage/record/offsets.ts'
 import { ManualClock } from '../../rigs/clock.ts'
 import { SeededRandom } from '../../rigs/random.ts'
@@ -18,7 +19,15 @@ import {
   TOPIC_ID,
 } from '../log/engine.ts'
 import { type WatchedCall, WatchedDisk } from '../log/watched-disk.ts'
-import { compactNow, keyedBatch, put, recordsOf, startCompacted, wordsOf } from './keyed-log.ts'
+import {
+  COMPACTED,
+  compactNow,
+  keyedBatch,
+  put,
+  recordsOf,
+  startCompacted,
+  wordsOf,
+} from './keyed-log.ts'
 
 async function startWatched(config: Record<string, number | string> = {}) {
   const clock = new ManualClock()
@@ -153,6 +162,25 @@ test('closing stops a compaction at once, and leaves nothing half done', async (
   expect(await compactNow(engine.log)).toBeUndefined()
 })
 
+test('a topic that is not to be compacted any more is not, even where that has begun; nor does it complain', async () => {
+  const engine = await ready()
+  engine.disk.medium.corrupt(FIRST_LOG, 70, Buffer.from([0xff]))
+  await expect(compactNow(engine.log)).rejects.toThrow('is corrupt')
+  expect(engine.log.compaction.failure).toContain('is corrupt')
+  await engine.log.setConfig(logConfigFrom({ ...COMPACTED, 'cleanup.policy': 'delete' }))
+  expect(engine.log.compaction.failure).toBeUndefined()
+  expect(engine.log.compaction.dirtyRatio).toBe(0)
+
+  const other = await ready()
+  const held = other.fileSystem.hold(isWriteOfCleaned)
+  const compacting = compactNow(other.log)
+  await settled()
+  await other.log.setConfig(logConfigFrom({ ...COMPACTED, 'cleanup.policy': 'delete' }))
+  held.release()
+  expect(await compacting).toBeUndefined()
+  expect(await wordsOf(other.log)).toBe('0:a=1 1:b=1 2:a=2 3:c=1')
+})
+
 test('closing in the middle of a swap waits for its end', async () => {
   const engine = await ready()
   const held = engine.fileSystem.hold(
@@ -224,11 +252,25 @@ test('retention and compaction together: old segments go, whatever was made of t
   expect(await compactNow(log)).toMatchObject({ recordsKept: 2 })
   expect(await log.applyRetention(true)).toBe(0)
   clock.advance(20_000)
-  // One segment now, whose newest record is not old enough.
-  expect(await log.applyRetention(true)).toBe(0)
+  // They did not become one, which would be as young as its youngest record.
+  expect(await log.applyRetention(true)).toBe(1)
+  expect(await wordsOf(log)).toBe('2:a=2')
   clock.advance(81_000)
   expect(await log.applyRetention(true)).toBe(1)
   expect(await wordsOf(log)).toBe('')
+})
+
+test('with room for a segment or two beside the reserve it goes segment by segment, and makes room', async () => {
+  const { log, disk, clock } = await startCompacted()
+  for (let count = 0; count < 20; count++) {
+    await put(log, `a=${'x'.repeat(1_000)}`)
+    await log.roll()
+  }
+  disk.capacityBytes = disk.usedBytes() + 7_000
+  expect(await compactNow(log, { reserveBytes: 4_500 })).toMatchObject({ recordsKept: 1 })
+  expect(log.compaction.failure).toBeUndefined()
+  clock.advance(24 * 3_600_000)
+  expect(disk.usedBytes()).toBeLessThan(disk.capacityBytes - 10_000)
 })
 
 test('what a compacted segment replaces tells its age, also after a restart', async () => {
