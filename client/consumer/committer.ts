@@ -12,7 +12,7 @@ import { isErrorCode, SpoolError } from '../api/errors.ts'
 import type { CommittedOffset } from '../api/schemas/groups.ts'
 import { type Backoff, isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
 import type { GroupMember } from './group-member.ts'
-import { type GroupRequests, isFenced } from './group-requests.ts'
+import { type GroupRequests, isFenced, isNoAnswer } from './group-requests.ts'
 import type { HeldPartition } from './held-partition.ts'
 import type { OffsetTracker } from './offset-tracker.ts'
 import { takenAway } from './taken-away.ts'
@@ -91,9 +91,10 @@ export class Committer {
    * elsewhere since; whatever the broker refuses with, or the last failure when it was away too long.
    */
   commit(offsets: readonly OffsetToTell[]): Promise<void> {
+    const { requestTimeoutMs, backoff } = this.#options
+    // Those before it wait for the same broker: it has no time of its own after them.
+    const endsAtMs = performance.now() + requestTimeoutMs
     return this.#inTurn(async () => {
-      const { requestTimeoutMs, backoff } = this.#options
-      const endsAtMs = performance.now() + requestTimeoutMs
       const failed = new Map<HeldPartition, SpoolError>()
       for (let failures = 1; ; failures++) {
         for (const { held, tracker } of offsets) {
@@ -174,7 +175,7 @@ export class Committer {
       if (!(error instanceof SpoolError)) throw error
       if (isFenced(error)) member.hurry()
       const fates = fatesOf(error, offsets.length)
-      if (fates === undefined && isWorthRetrying(error)) return error
+      if (fates === undefined && (isWorthRetrying(error) || isNoAnswer(error))) return error
       for (const [index, { held, tracker, offset }] of offsets.entries()) {
         const refused = fates === undefined ? error : refusalOf(fates[index]!, error)
         if (refused === undefined) tracker.committedUpTo(offset)

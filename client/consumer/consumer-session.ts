@@ -11,7 +11,7 @@ import { AssignedSources } from './assigned-sources.ts'
 import { Committer } from './committer.ts'
 import type { ConsumerSettings } from './consumer-options.ts'
 import { GroupMember } from './group-member.ts'
-import { GroupRequests, isFenced } from './group-requests.ts'
+import { GroupRequests, isFenced, isNoAnswer } from './group-requests.ts'
 import { type HeldPartition, HeldPartitions } from './held-partition.ts'
 import { Pace } from './pace.ts'
 import { Patience } from './patience.ts'
@@ -25,6 +25,8 @@ export interface GivenBatch<K, V> {
 
 /** A broker that did not answer a join is not worth more: who can not leave falls silent. */
 const FAILED_START_MS = 1_000
+/** To say that it leaves. */
+const LEAVE_MS_MIN = 500
 
 export class ConsumerSession<K, V> {
   readonly pace = new Pace()
@@ -42,6 +44,7 @@ export class ConsumerSession<K, V> {
   #isStopped = false
   #failure: { readonly reason: unknown } | undefined
   #wake: (() => void) | undefined
+  #isCommitting = false
   #commitTimer: ReturnType<typeof setInterval> | undefined
   #closeTimeoutMs: number
   #closed: Promise<void> | undefined
@@ -124,7 +127,7 @@ export class ConsumerSession<K, V> {
     this.patience.begin()
     if (!this.#settings.autoCommit) return
     const { autoCommitIntervalMs } = this.#settings
-    this.#commitTimer = setInterval(() => void this.#commitNow(), autoCommitIntervalMs)
+    this.#commitTimer = setInterval(() => this.#commitInTime(), autoCommitIntervalMs)
   }
 
   /** The next batch, where one lies ready and the turn is not over. */
@@ -239,7 +242,8 @@ export class ConsumerSession<K, V> {
     }
     this.sources.close()
     await this.#rebalance.end(endsAtMs)
-    const timeoutMs = Math.max(0, endsAtMs - performance.now())
+    // However long the rest took: who does not say that it leaves keeps its partitions from others.
+    const timeoutMs = Math.max(LEAVE_MS_MIN, endsAtMs - performance.now())
     await this.#member.leave(timeoutMs)
     if (this.#failure !== failedBefore) throw this.#failure?.reason
   }
@@ -281,6 +285,17 @@ export class ConsumerSession<K, V> {
     )
   }
 
+  /** One at a time: a broker that hangs would find a row of them, and who commits would wait behind it. */
+  #commitInTime(): void {
+    if (this.#isCommitting) return
+    this.#isCommitting = true
+    this.#commitNow()
+      .catch((error) => this.#fail(error))
+      .finally(() => {
+        this.#isCommitting = false
+      })
+  }
+
   /** What is refused because a partition was taken away, its heartbeat tells in a moment. */
   async #commitNow(): Promise<void> {
     const refused = await this.committer.commitDone(this.held, performance.now())
@@ -294,7 +309,8 @@ export class ConsumerSession<K, V> {
  * so by its source as well, and goes on as `outOfRange` says.
  */
 function isFatal(error: SpoolError): boolean {
-  return !error.retriable && !isFenced(error) && error.code !== 'OFFSET_OUT_OF_RANGE'
+  if (error.retriable || isFenced(error) || isNoAnswer(error)) return false
+  return error.code !== 'OFFSET_OUT_OF_RANGE'
 }
 
 function subscriptionOf<K, V>(settings: ConsumerSettings<K, V>) {

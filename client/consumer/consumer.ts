@@ -221,7 +221,6 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     signal?.throwIfAborted()
     const ending = new AbortController()
     const abort = () => ending.abort(signal?.reason)
-    signal?.addEventListener('abort', abort, { once: true })
     const { promise: ended, resolve: end } = Promise.withResolvers<void>()
     let isEnded = false
     const { session } = this.#begin(() => {
@@ -229,7 +228,10 @@ export class Consumer<K = string | Uint8Array, V = unknown>
       ending.abort()
       return ended
     })
-    const office = deadLetter && new DeadLetterOffice(this.#context, this.group, deadLetter)
+    signal?.addEventListener('abort', abort, { once: true })
+    const { closeTimeoutMs } = this.#settings
+    const office =
+      deadLetter && new DeadLetterOffice(this.#context, this.group, deadLetter, closeTimeoutMs)
     const runner = new Runner({
       ...this.#settings,
       session,
@@ -245,8 +247,11 @@ export class Consumer<K = string | Uint8Array, V = unknown>
       if (!isEnded || error !== ending.signal.reason) throw error
     } finally {
       signal?.removeEventListener('abort', abort)
-      await office?.close()
-      end()
+      try {
+        await office?.close()
+      } finally {
+        end()
+      }
     }
   }
 

@@ -43,12 +43,22 @@ export class DeadLetterOffice {
   readonly #producer: Producer<Uint8Array, Uint8Array>
   readonly #topics = new Map<string, Promise<void>>()
 
-  constructor(context: ClientContext, group: string, settings: DeadLetterSettings) {
+  /** `closeTimeoutMs`: how long `close` waits for letters that are on their way. */
+  constructor(
+    context: ClientContext,
+    group: string,
+    settings: DeadLetterSettings,
+    closeTimeoutMs: number,
+  ) {
     this.#context = context
     this.#admin = new Admin(context)
     this.#group = group
     this.#settings = settings
-    this.#producer = new Producer<Uint8Array, Uint8Array>(context, { key: bytes, value: bytes })
+    this.#producer = new Producer<Uint8Array, Uint8Array>(context, {
+      key: bytes,
+      value: bytes,
+      closeTimeoutMs,
+    })
   }
 
   /**

@@ -18,6 +18,7 @@ import {
   type AskOptions,
   type GroupRequests,
   isFenced,
+  isNoAnswer,
   type OwnedPartition,
 } from './group-requests.ts'
 import { Silence } from './silence.ts'
@@ -219,10 +220,15 @@ export class GroupMember {
     this.#isResting = false
   }
 
-  /** The instance before may not have left: its place is free when its session ends. */
+  /**
+   * The instance before may not have left: its place is free when its session ends. And a member does not give up
+   * for one answer that nobody understands, of a proxy perhaps: it has its session's time.
+   */
   #mayPass(error: SpoolError, sinceMs: number): boolean {
-    if (!isBusyInstance(error)) return isWorthRetrying(error)
-    return performance.now() - sinceMs < this.#sessionTimeoutMs + INSTANCE_GRACE_MS
+    if ((this.#isJoined && isNoAnswer(error)) || isBusyInstance(error)) {
+      return performance.now() - sinceMs < this.#sessionTimeoutMs + INSTANCE_GRACE_MS
+    }
+    return isWorthRetrying(error)
   }
 
   async #pauseAfter(error: SpoolError, failures: number): Promise<void> {

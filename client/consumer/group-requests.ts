@@ -87,6 +87,11 @@ export function isFenced({ code }: SpoolError): boolean {
 
 const FENCED = new Set(['FENCED_MEMBER_EPOCH', 'UNKNOWN_MEMBER_ID', 'GROUP_ID_NOT_FOUND'])
 
+/** True where the answer says nothing of the group: it may be another one in a moment, as of a proxy's error page. */
+export function isNoAnswer({ code }: SpoolError): boolean {
+  return code === 'UNKNOWN_SERVER_ERROR'
+}
+
 /** @throws SpoolError UNKNOWN_SERVER_ERROR for what no broker answers. */
 function checked<T>(document: unknown, isRight: (document: Partial<T>) => boolean): T {
   if (typeof document === 'object' && document !== null && isRight(document as Partial<T>)) {

@@ -52,6 +52,8 @@ export class Rebalance<K, V> {
   #work: Promise<void> = Promise.resolve()
   /** Aborted when what is waited for does not matter any more. */
   #waiting = new AbortController()
+  /** Aborted when there is nothing to commit for any more. */
+  #fenced = new AbortController()
   /** What comes from now on is not taken. */
   #isEnding = false
   /** After a reset: where each partition was. */
@@ -84,6 +86,8 @@ export class Rebalance<K, V> {
     }
     sources.remove(lost)
     this.#stopWaiting()
+    this.#fenced.abort()
+    this.#fenced = new AbortController()
     // Only a reset leaves a member in its group and fences it.
     if (error.code === 'FENCED_MEMBER_EPOCH') {
       this.#positions = new Map(lost.map((each) => [idOf(each), each.tracker.position]))
@@ -133,14 +137,15 @@ export class Rebalance<K, V> {
       drop(each, 'leaving')
     }
     sources.remove(partitions)
-    const { signal } = this.#waiting
-    this.#then(() => this.#letGo(partitions, endsAtMs, signal))
+    const [{ signal }, { signal: fenced }] = [this.#waiting, this.#fenced]
+    this.#then(() => this.#letGo(partitions, endsAtMs, signal, fenced))
   }
 
   async #letGo(
     partitions: readonly HeldPartition<K, V>[],
     endsAtMs: number,
     signal: AbortSignal,
+    fenced: AbortSignal,
   ): Promise<void> {
     const { held, hooks, committer, autoCommit, drop, onLetGo } = this.#options
     const present = () => partitions.filter(({ isGone }) => !isGone)
@@ -154,7 +159,8 @@ export class Rebalance<K, V> {
       const commit = committer.commitDone(autoCommit ? present() : [], endsAtMs).then((refused) => {
         for (const { held, error } of refused) errors.set(held, error)
       })
-      await within(commit, endsAtMs + COMMIT_GRACE_MS, signal)
+      // Also by who is closing meanwhile: what is done is committed.
+      await within(commit, endsAtMs + COMMIT_GRACE_MS, fenced)
       const lost: LostPlace[] = []
       for (const each of present()) {
         const { isInHand, toCommit } = each.tracker
