@@ -88,13 +88,14 @@ export class Committer {
    * Commits these, as the program says.
    *
    * @throws SpoolError FENCED_MEMBER_EPOCH where a partition is not the member's any more, or was sought
-   * elsewhere since; whatever the broker refuses with, or the last failure when it was away too long.
+   * elsewhere since; whatever the broker refuses with, or the last failure when it was away too long;
+   * REQUEST_TIMED_OUT when an earlier commit was under way all the while.
    */
   commit(offsets: readonly OffsetToTell[]): Promise<void> {
     const { requestTimeoutMs, backoff } = this.#options
     // Those before it wait for the same broker: it has no time of its own after them.
     const endsAtMs = performance.now() + requestTimeoutMs
-    return this.#inTurn(async () => {
+    return this.#inTurnWithin(requestTimeoutMs, async () => {
       const failed = new Map<HeldPartition, SpoolError>()
       for (let failures = 1; ; failures++) {
         for (const { held, tracker } of offsets) {
@@ -116,6 +117,21 @@ export class Committer {
     const result = this.#last.then(work)
     this.#last = result.catch(() => {})
     return result
+  }
+
+  /** What does not get its turn in time is not done at all. */
+  #inTurnWithin(timeoutMs: number, work: () => Promise<void>): Promise<void> {
+    const { promise: late, reject } = Promise.withResolvers<never>()
+    let isLate = false
+    const timer = setTimeout(() => {
+      isLate = true
+      reject(new SpoolError('REQUEST_TIMED_OUT', waited(timeoutMs), { outcome: 'refused' }))
+    }, timeoutMs)
+    const result = this.#inTurn(async () => {
+      clearTimeout(timer)
+      if (!isLate) await work()
+    })
+    return Promise.race([result, late])
   }
 
   #toTell(partitions: readonly HeldPartition[]): OffsetToTell[] {
@@ -176,14 +192,20 @@ export class Committer {
       if (isFenced(error)) member.hurry()
       const fates = fatesOf(error, offsets.length)
       if (fates === undefined && (isWorthRetrying(error) || isNoAnswer(error))) return error
+      let passing: SpoolError | undefined
       for (const [index, { held, tracker, offset }] of offsets.entries()) {
         const refused = fates === undefined ? error : refusalOf(fates[index]!, error)
         if (refused === undefined) tracker.committedUpTo(offset)
+        else if (isWorthRetrying(refused)) passing = refused
         else failed.set(held, refused)
       }
-      return undefined
+      return passing
     }
   }
+}
+
+function waited(timeoutMs: number): string {
+  return `an earlier commit has been under way for ${timeoutMs} ms, so this one was not sent`
 }
 
 /** What became of each, where the broker says it. */

@@ -188,7 +188,8 @@ export class GroupMember {
       } catch (error) {
         if (this.#stopping.signal.aborted) return
         if (!(error instanceof SpoolError)) throw error
-        if (this.#isJoined && isFenced(error)) {
+        const isOver = failures > 0 && this.#isSessionOver(failingSinceMs)
+        if (this.#isJoined && (isFenced(error) || (isNoAnswer(error) && isOver))) {
           this.#isJoined = false
           this.#silence.heard()
           this.#options.events.fenced(error)
@@ -222,13 +223,15 @@ export class GroupMember {
 
   /**
    * The instance before may not have left: its place is free when its session ends. And a member does not give up
-   * for one answer that nobody understands, of a proxy perhaps: it has its session's time.
+   * for one answer that nobody understands, of a proxy perhaps: it asks again for its session's time, then joins anew.
    */
   #mayPass(error: SpoolError, sinceMs: number): boolean {
-    if ((this.#isJoined && isNoAnswer(error)) || isBusyInstance(error)) {
-      return performance.now() - sinceMs < this.#sessionTimeoutMs + INSTANCE_GRACE_MS
-    }
-    return isWorthRetrying(error)
+    if (isBusyInstance(error)) return !this.#isSessionOver(sinceMs + INSTANCE_GRACE_MS)
+    return (this.#isJoined && isNoAnswer(error)) || isWorthRetrying(error)
+  }
+
+  #isSessionOver(sinceMs: number): boolean {
+    return performance.now() - sinceMs >= this.#sessionTimeoutMs
   }
 
   async #pauseAfter(error: SpoolError, failures: number): Promise<void> {
