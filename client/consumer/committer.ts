@@ -69,7 +69,7 @@ export class Committer {
     const held = [...partitions]
     return this.#inTurn(async () => {
       const failed = new Map<HeldPartition, SpoolError>()
-      const look = () => this.#toTell(held).filter((it) => !failed.has(it.held))
+      const look = () => this.toTell(held).filter((it) => !failed.has(it.held))
       for (let failures = 1; ; failures++) {
         const error = await this.#tell(look(), failed)
         if (error === undefined) break
@@ -134,9 +134,10 @@ export class Committer {
     return Promise.race([result, late])
   }
 
-  #toTell(partitions: readonly HeldPartition[]): OffsetToTell[] {
+  /** Of each what is done, where that is news. */
+  toTell(partitions: Iterable<HeldPartition>): OffsetToTell[] {
     this.#options.settle()
-    return partitions.flatMap((held) => {
+    return [...partitions].flatMap((held) => {
       const { tracker } = held
       const offset = held.isGone ? undefined : tracker.toCommit
       return offset === undefined ? [] : [{ held, tracker, offset, isCumulative: true }]

@@ -8,7 +8,7 @@ import { SpoolError } from '../api/errors.ts'
 import type { ClientContext } from '../client-context.ts'
 import { ReadBatch } from '../reader/read-batch.ts'
 import { AssignedSources } from './assigned-sources.ts'
-import { Committer } from './committer.ts'
+import { Committer, type OffsetToTell } from './committer.ts'
 import type { ConsumerSettings } from './consumer-options.ts'
 import { GroupMember } from './group-member.ts'
 import { GroupRequests, isFenced, isNoAnswer } from './group-requests.ts'
@@ -164,6 +164,15 @@ export class ConsumerSession<K, V> {
   /** Brings the trackers up to date. */
   settle(): void {
     this.#worker?.settle()
+  }
+
+  /** What may be committed, and is not. */
+  allDone(): OffsetToTell[] {
+    return this.committer.toTell(this.held)
+  }
+
+  get memberId(): string {
+    return this.#member.memberId
   }
 
   /** True while something that was given is not done. */

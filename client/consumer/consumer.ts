@@ -107,14 +107,21 @@ export class Consumer<K = string | Uint8Array, V = unknown>
 
   /**
    * Commits everything up to and including a record or a batch, or each of several; or offsets, each the
-   * next to read. Records at or below what is committed are no news.
+   * next to read. Records at or below what is committed are no news. Without arguments, all that is done: of
+   * each partition what comes before the record or batch in hand.
    *
    * @throws SpoolError FENCED_MEMBER_EPOCH when a partition is not this consumer's any more, or was rewound
    * since the record was given; whatever else the broker refuses with.
    */
-  async commit(done: ToCommit): Promise<void> {
-    const { held, committer } = this.#openSession()
-    await committer.commit(offsetsGiven(done, held))
+  async commit(...given: [] | [done: ToCommit]): Promise<void> {
+    const session = this.#openSession()
+    const offsets = given.length === 0 ? session.allDone() : offsetsGiven(given[0], session.held)
+    await session.committer.commit(offsets)
+  }
+
+  /** As the group knows it, while a loop or a run reads; another one for each. */
+  get memberId(): string | undefined {
+    return this.#loop?.session.memberId
   }
 
   /** The partitions that it holds now, and where it is in each. */

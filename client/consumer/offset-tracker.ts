@@ -1,9 +1,9 @@
 /**
- * How far the work on one partition is: what was given out, what of it is done, in whatever order, and so
- * which offset may be committed. Pure: asks nobody and tells nobody.
+ * How far the work on one partition is: what was given out, what of it is in hand, and so which offset may
+ * be committed. Pure: asks nobody and tells nobody.
  *
- *     given and done   given          not given
- *     ────────────────┼──x───x──x────┼───────────▶ offsets     x done
+ *     given and done   in hand        not given
+ *     ────────────────┼──────────────┼───────────▶ offsets
  *                     doneUpTo       position
  *
  * doneUpTo is all that may be committed: whatever comes before it was done. Invariant: committed counts as
@@ -13,10 +13,8 @@
 export class OffsetTracker {
   /** The next offset to be given. */
   #position: number
-  /** What a loop that works on one thing at a time has in hand; `#position` where it has nothing. */
+  /** What is in hand begins here; `#position` where it has nothing. */
   #inHandFrom: number
-  /** Given and not done, by rising offset, where several are worked on at a time. */
-  readonly #open = new Set<number>()
   /** As far as the broker is known to have it; below any offset where it has to be told in any case. */
   #committed: number
 
@@ -33,13 +31,12 @@ export class OffsetTracker {
 
   /** Everything before is done. */
   get doneUpTo(): number {
-    for (const offset of this.#open) return Math.min(offset, this.#inHandFrom)
     return this.#inHandFrom
   }
 
   /** True while something that was given is not done. */
   get isInHand(): boolean {
-    return this.#open.size > 0 || this.#inHandFrom < this.#position
+    return this.#inHandFrom < this.#position
   }
 
   /** What is to be told to the broker; `undefined`: nothing new. */
@@ -66,20 +63,9 @@ export class OffsetTracker {
     this.#inHandFrom = inHandFrom
   }
 
-  /** One record, to be told `done`. They are given by rising offset. */
-  give(offset: number): void {
-    this.#open.add(offset)
-    this.moveTo(offset + 1)
-  }
-
-  done(offset: number): void {
-    this.#open.delete(offset)
-  }
-
   /** What is in hand is not done any more by anybody: it would be given again. */
   abandon(): void {
     this.moveTo(this.doneUpTo)
-    this.#open.clear()
   }
 
   /** The broker has it. */

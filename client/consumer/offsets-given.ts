@@ -54,6 +54,7 @@ function offsetOf<K, V>(
   each: AnyRecord | AnyBatch | ConsumerOffset,
   partitions: HeldPartitions<K, V>,
 ): OffsetToTell {
+  if (typeof each !== 'object' || each === null) throw invalid(`a list with ${String(each)}`)
   const held = partitions.named(each.topic, each.partition) as HeldPartition | undefined
   if (each instanceof ReadRecord || each instanceof ReadBatch) {
     if (each.lease === undefined) throw invalid('it came from a reader, which is in no group,')

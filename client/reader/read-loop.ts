@@ -93,15 +93,16 @@ export class ReadLoop<T> implements AsyncIterableIterator<T, void, void> {
     this.#prompt = undefined
     this.#options.signal?.removeEventListener('abort', this.#aborted)
     this.#taker?.settle()
-    this.#ending.abort(new SpoolError('CLIENT_CLOSED', 'the loop over the reader has ended'))
+    this.#ending.abort(new SpoolError('CLIENT_CLOSED', 'the loop has ended'))
     this.#options.onEnd?.()
     // What is still being opened hears that this is the end, and is closed when it is there.
     const taker = this.#taker ?? (await this.#opening)
     await taker?.close()
   }
 
+  /** It is this that the program hears, also where ending fails as well. */
   async #failed(error: unknown): Promise<never> {
-    await this.end()
+    await this.end().catch(() => {})
     throw error
   }
 

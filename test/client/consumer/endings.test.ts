@@ -138,6 +138,25 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     }
   })
 
+  test('what ended a loop is what it rejects with, also where a hook fails on the way out', async () => {
+    const topic = await newTopic(writer)
+    await write(writer, topic, 3)
+    const ending = new AbortController()
+    const consumer = client.consumer({
+      group: newGroup(),
+      topics: [topic],
+      signal: ending.signal,
+      onRevoked: () => {
+        throw new Error('on the way out')
+      },
+    })
+    const reading = consume(consumer, new Journal(), ({ offset }) => {
+      if (offset === 2) ending.abort(new Error('the reason'))
+    })
+    expect(await failure(reading)).toEqual(new Error('the reason'))
+    await consumer.close().catch(() => {})
+  })
+
   test('onRevoked may commit, however the loop ends', async () => {
     for (const end of ['break', 'stop', 'close', 'error'] as const) {
       const topic = await newTopic(writer)

@@ -72,6 +72,32 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     await consumer.close()
   })
 
+  test('commit() commits all that is done, and nothing that is in hand', async () => {
+    const topic = await newTopic(writer, 2)
+    await write(writer, topic, 20, { partitions: 2 })
+    const group = newGroup()
+    const consumer = client.consumer({ group, topics: [topic], autoCommit: false })
+    expect(await failure(consumer.commit())).toMatchObject({ code: 'FENCED_MEMBER_EPOCH' })
+    expect(consumer.memberId).toBeUndefined()
+    const done = [0, 0]
+    let count = 0
+    for await (const { partition, offset } of consumer) {
+      if (++count === 15) {
+        await consumer.commit()
+        expect((await committedOf(client, group)).map((it) => it ?? 0)).toEqual(done)
+        // Once more: no news.
+        await consumer.commit()
+        const { members } = await client.admin.describeGroup(group)
+        expect(members.map(({ memberId }) => memberId)).toEqual([consumer.memberId])
+        break
+      }
+      done[partition] = offset + 1
+    }
+    expect(await committedOf(client, group)).toEqual(done.map((it) => it || null))
+    expect(consumer.memberId).toBeUndefined()
+    await consumer.close()
+  })
+
   test('commits that do not wait for each other end with the furthest', async () => {
     const topic = await newTopic(writer)
     await write(writer, topic, 100)
@@ -111,8 +137,10 @@ describe.each(DOORS)('over $name', ({ connect }) => {
         [read, 'INVALID_REQUEST'],
         [undefined, 'INVALID_REQUEST'],
         ['0', 'INVALID_REQUEST'],
+        [[undefined], 'INVALID_REQUEST'],
+        [[record, null], 'INVALID_REQUEST'],
       ] as const) {
-        const commit = consumer.commit(given as Parameters<typeof consumer.commit>[0])
+        const commit = consumer.commit(given as ReadRecord)
         expect(await failure(commit)).toMatchObject({ code, outcome: 'refused' })
       }
       expect(await failure(consumer.seek(topic, 5, 0))).toMatchObject({
