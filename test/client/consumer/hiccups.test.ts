@@ -3,51 +3,35 @@
  * committed, the group is left, and nobody waits for long. A way in between does the harm; all else is real.
  */
 
-import { once } from 'node:events'
-import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestBroker } from '../../../broker/testing.ts'
 import type { Client } from '../../../client/index.ts'
 import { NODE, newTopic, write } from '../reader/doors.ts'
 import { committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { MeddlingProxy } from './meddling-proxy.ts'
 
 type Harm = (method: string, path: string) => 'none' | 'broken' | 'silent'
 
 let broker: TestBroker
 let writer: Client
 let harm: Harm = () => 'none'
-const way = createServer((incoming, answer) => {
-  const { method = 'GET', url: path = '/', headers } = incoming
-  const done = harm(method, path)
-  if (done === 'silent') return
-  if (done === 'broken') {
-    answer.writeHead(500, { 'content-type': 'text/html' })
-    answer.end('<h1>Internal Server Error</h1>')
-    return
-  }
-  const onward = request(broker.url + path, { method, headers }, (reply) => {
-    answer.writeHead(reply.statusCode ?? 500, reply.headers)
-    reply.pipe(answer)
-  })
-  onward.on('error', () => answer.destroy())
-  answer.on('close', () => onward.destroy())
-  incoming.pipe(onward)
-})
-let wayUrl: string
+const PAGE = { status: 500, document: '<h1>Internal Server Error</h1>' }
+let way: MeddlingProxy
 
 beforeAll(async () => {
   broker = await startGroupBroker()
   writer = NODE.connect(broker.url)
-  way.listen(0, '127.0.0.1')
-  await once(way, 'listening')
-  wayUrl = `http://127.0.0.1:${(way.address() as AddressInfo).port}`
+  way = await MeddlingProxy.start(broker.url)
+  way.meddle = ({ method, path }) => {
+    const done = harm(method, path)
+    if (done === 'none') return undefined
+    return done === 'silent' ? 'hangs' : PAGE
+  }
 })
 
 afterAll(async () => {
-  way.closeAllConnections()
-  way.close()
   await writer.close()
+  await way[Symbol.asyncDispose]()
   await broker[Symbol.asyncDispose]()
 })
 
@@ -55,7 +39,7 @@ test('a heartbeat that is answered with an error page is no reason to end', asyn
   let broken = 0
   harm = (_, path) => (path.endsWith('/heartbeat') && broken++ < 2 ? 'broken' : 'none')
   const topic = await newTopic(writer)
-  await using client = NODE.connect(wayUrl)
+  await using client = NODE.connect(way.url)
   const consumer = client.consumer({ group: newGroup(), topics: [topic] })
   const journal = new Journal()
   const reading = consume(consumer, journal)
@@ -70,7 +54,7 @@ test('a dead letter that finds no answer holds up no end', async () => {
   harm = (_, path) => (path === '/v1/produce' ? 'silent' : 'none')
   const topic = await newTopic(writer)
   await write(writer, topic, 1)
-  await using client = NODE.connect(wayUrl)
+  await using client = NODE.connect(way.url)
   const group = newGroup()
   const consumer = client.consumer({ group, topics: [topic], closeTimeoutMs: 300 })
   let attempts = 0
@@ -93,7 +77,7 @@ test('who closes while a partition is asked back commits what is done of it, and
   harm = () => 'none'
   const topic = await newTopic(writer, 2)
   await write(writer, topic, 20, { partitions: 2 })
-  await using client = NODE.connect(wayUrl)
+  await using client = NODE.connect(way.url)
   const group = newGroup()
   const journal = new Journal()
   const options = { group, topics: [topic], autoCommitIntervalMs: 60_000 }

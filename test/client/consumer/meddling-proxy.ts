@@ -7,6 +7,7 @@ import { createServer, type IncomingMessage, request, type Server } from 'node:h
 
 export interface MadeUpAnswer {
   readonly status: number
+  /** A text is a page; anything else, a problem document. */
   readonly document: unknown
 }
 
@@ -31,8 +32,11 @@ export class MeddlingProxy implements AsyncDisposable {
         const made = await this.meddle({ method, path: url }, () => JSON.parse(body.toString()))
         if (made === 'hangs') return
         if (made !== undefined) {
-          answer.writeHead(made.status, { 'content-type': 'application/problem+json' })
-          answer.end(JSON.stringify(made.document))
+          const { status, document } = made
+          const isPage = typeof document === 'string'
+          const type = isPage ? 'text/html' : 'application/problem+json'
+          answer.writeHead(status, { 'content-type': type })
+          answer.end(isPage ? document : JSON.stringify(document))
           return
         }
         const passed = request(new URL(url, this.#target), { method, headers }, (reply) => {
