@@ -214,3 +214,24 @@ test('group names of any characters work, percent-encoded', async () => {
 function place({ topic, partition }: { topic: string; partition: number }) {
   return { topic, partition }
 }
+
+test('who owns a partition of a topic that is gone does not own one of the topic made under its name', async () => {
+  await client.topic('again', 2)
+  const details = { topics: ['again'] }
+  const first = await client.join('owners', details)
+  const old = first.assignment.map(({ topic, topicId, partition }) => ({
+    topic,
+    topicId,
+    partition,
+  }))
+  await client.get('DELETE', '/v1/topics/again')
+  await client.topic('again', 2)
+  // It hears of the new partitions, and says that it still works on the old ones.
+  const given = await client.heartbeat('owners', first, [])
+  expect(partitionsOf(given.assignment)).toBe('again/0 again/1')
+  const second = await client.join('owners', details)
+  const asked = await client.heartbeat('owners', { ...first, ...given }, old)
+  expect(asked.assignment).toHaveLength(1)
+  // Nothing of the new topic was in its hands: the other one has its half at once.
+  expect((await client.heartbeat('owners', second, [])).assignment).toHaveLength(1)
+})
