@@ -117,14 +117,16 @@ export async function openLogFiles(
     files.openFiles,
     `${files.directory}/${RECOVERY_POINT_FILE}`,
   )
-  await removeLeftovers(files)
-  await finishSwaps(files, point.logStartOffset)
-  const { segments, below } = await listSegments(files, point.logStartOffset)
+  let found: SegmentList | undefined
   try {
+    await removeLeftovers(files)
+    await finishSwaps(files, point.logStartOffset)
+    const { segments, below } = await listSegments(files, point.logStartOffset)
+    found = segments
     return await openSegments(files, durability, rules, recoveryPoint, segments, below)
   } catch (error) {
     // A log that is refused must not keep descriptors from those that are served.
-    const open = [recoveryPoint, ...[...segments].map(({ file }) => file)]
+    const open = [recoveryPoint, ...[...(found ?? [])].map(({ file }) => file)]
     await Promise.allSettled(open.map((file) => file.close()))
     throw error
   }

@@ -3,7 +3,7 @@
  * bytes, big-endian, `{offset - baseOffset: u32, position: u32}`, both rising. An entry stands for one
  * batch: its *last* offset and the position of its first byte, as Kafka's `LogSegment.append` writes it.
  *
- * Pure bytes in memory. Who reads and writes the file, and when, is `segment-indexes.ts`.
+ * Pure bytes in memory. Who reads and writes the file, and when, is `segment-files.ts`.
  *
  *     entries     4 → 0     9 → 310    17 → 702
  *     lookup(11)            ▲ the last entry not above 11: begin to look at position 310

@@ -119,7 +119,7 @@ export class Segment {
     return times.last?.timestamp ?? -1
   }
 
-  /** The timestamp of the first batch; of the last append where that says none. For a closed segment. */
+  /** The largest timestamp in the first batch; of the last append where that says none. For a closed segment. */
   async firstTimestamp(): Promise<number> {
     const header = Buffer.allocUnsafe(RECORD_BATCH_HEADER_BYTES)
     const bytes = await this.file.read(header, 0)
@@ -128,8 +128,8 @@ export class Segment {
   }
 
   /**
-   * The position of the batch that holds `offset`, or of the first one beyond it (a compacted log has
-   * gaps). `to` is how far the file may be read; the answer is `to` when there is no such batch.
+   * The position of the batch that holds `offset`, or of the first one beyond it. `to` is how far the file may
+   * be read; the answer is `to` when there is no such batch.
    */
   async positionOf(offset: Offset, to: number): Promise<Position> {
     const hint = this.#hints.get(offset)

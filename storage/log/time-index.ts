@@ -3,7 +3,7 @@
  * bytes, big-endian, `{timestamp: i64 ms, offset - baseOffset: u32}`, both rising. An entry says: up to
  * and including the batch that ends at this offset, no record is younger than this timestamp.
  *
- * Pure bytes in memory; the file is the business of `segment-indexes.ts`.
+ * Pure bytes in memory; the file is the business of `segment-files.ts`.
  */
 
 import { type Offset, toOffset } from '../record/offsets.ts'

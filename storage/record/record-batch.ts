@@ -242,7 +242,7 @@ export function peekBatchSize(buffer: Buffer, at: number): number {
 /**
  * Why these 61 bytes can not be the header of a stored batch, or `undefined` if they can. For scans of a
  * file, where bytes are garbage more often than not: says nothing about the CRC, and lets through what a
- * follower may meet and a producer may not send (control batches, gaps left by compaction).
+ * follower may meet and a producer may not send (control batches, batches that compaction took records from).
  */
 export function headerProblem(batch: RecordBatch): string | undefined {
   if (batch.buffer.length < RECORD_BATCH_HEADER_BYTES) {
