@@ -29,6 +29,7 @@ import type { BrokerSettings } from './config.ts'
 import { GroupCoordinator, OFFSETS_TOPIC } from './groups/group-coordinator.ts'
 import type { GroupLimits } from './groups/group-limits.ts'
 import type { KeptLogs } from './groups/lost-ends.ts'
+import { placeKey } from './groups/place-key.ts'
 import { Re2Patterns } from './groups/re2-patterns.ts'
 import { DiskReserve } from './partition/disk-reserve.ts'
 import { ReplicaManager } from './partition/replica-manager.ts'
@@ -158,21 +159,20 @@ export class BrokerCore {
       this.replicas.apply(difference)
       this.groups.topicsChanged()
     })
-    this.groups.open(this.#keptLogs())
+    this.groups.open(() => this.#keptLogs())
     this.#isRecovered = true
     void this.groups.whenLoaded().then(() => this.topics.finishDeletions())
   }
 
   /** What recovery left of every log, as of now: writers may come any moment. */
   #keptLogs(): KeptLogs {
-    const keyOf = (topicId: string, partition: number) => `${topicId}/${partition}`
     const kept = new Map(
       [...this.replicas.partitions()].map(
         ({ topicId, partition, logStartOffset, logEndOffset }) =>
-          [keyOf(topicId, partition), { logStartOffset, logEndOffset }] as const,
+          [placeKey({ topicId, partition }), { logStartOffset, logEndOffset }] as const,
       ),
     )
-    return (topicId, partition) => kept.get(keyOf(topicId, partition))
+    return (place) => kept.get(placeKey(place))
   }
 
   /** Makes this broker known to the cluster under the address it serves at. */

@@ -87,13 +87,14 @@ export class GroupCoordinator {
   }
 
   /**
-   * Begins to load the groups there are: once, when the logs are there. `kept`: what their recovery left, before
-   * anything was written to them.
+   * Begins to load the groups there are: once, when the logs are there. `keptNow`: what their recovery left,
+   * asked for before anything is written to them, and only where there are groups.
    */
-  open(kept?: KeptLogs): void {
+  open(keptNow?: () => KeptLogs): void {
     const topic = this.#options.image().activeTopic(OFFSETS_TOPIC)
     if (this.#isClosed || topic === undefined) return
     this.#shards = Array.from({ length: topic.partitions }, (_, number) => this.#shard(number))
+    const kept = keptNow?.()
     if (kept !== undefined) for (const shard of this.#shards) void this.#takeBack(shard, kept)
     this.topicsChanged()
     this.#expireLater()

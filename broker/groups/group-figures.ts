@@ -49,10 +49,6 @@ function servedPartition(
   { replicas }: BrokerContext,
   { topic, topicId, partition }: GroupPlace,
 ): Partition | undefined {
-  try {
-    const served = replicas.partition(topic, partition)
-    return served.isServed && served.topicId === topicId ? served : undefined
-  } catch {
-    return undefined
-  }
+  const served = replicas.find(topic, partition)
+  return served?.isServed && served.topicId === topicId ? served : undefined
 }

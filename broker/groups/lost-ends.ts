@@ -15,13 +15,16 @@ export interface KeptLog {
 }
 
 /** `undefined`: a partition that is not here, or whose log can not be used. */
-export type KeptLogs = (topicId: string, partition: number) => KeptLog | undefined
+export type KeptLogs = (place: {
+  readonly topicId: string
+  readonly partition: number
+}) => KeptLog | undefined
 
 /** The reset that takes the group back; empty where it has nothing to go back from. */
 export function lostEnds(committed: readonly CommittedOffset[], kept: KeptLogs): ResetTarget[] {
   const targets: ResetTarget[] = []
   for (const { topic, topicId, partition, offset } of committed) {
-    const log = kept(topicId, partition)
+    const log = kept({ topicId, partition })
     if (log === undefined || offset <= log.logEndOffset) continue
     targets.push({ topic, partition, to: { offset: log.logEndOffset }, ...log })
   }

@@ -77,6 +77,11 @@ export class ReplicaManager {
     )
   }
 
+  /** The same, for who can do without: `undefined` where `partition` throws. */
+  find(topic: string, partition: number): Partition | undefined {
+    return this.#topics.get(topic)?.[partition]
+  }
+
   /**
    * All partitions of a topic, in their order.
    *

@@ -25,6 +25,7 @@ import { offsetsGiven, type ToCommit } from './offsets-given.ts'
 import { type Handler, type RunOptions, runSettings } from './run-options.ts'
 import { Runner } from './runner.ts'
 import { takenAway } from './taken-away.ts'
+import { within } from './within.ts'
 import type { Worker } from './worker.ts'
 
 export interface TopicPartition {
@@ -196,8 +197,9 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     const loop = this.#loop
     if (loop !== undefined) {
       const { session } = loop
+      const endsAtMs = performance.now() + this.#settings.closeTimeoutMs
       session.stop()
-      if (session.isInHand) await atMost(this.#settings.closeTimeoutMs, session.whenClosed)
+      if (session.isInHand) await within(session.whenClosed, endsAtMs)
       await loop.end()
     }
     this.#context.forget(this)
@@ -299,14 +301,6 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     if (answer.topicId !== topicId || found === undefined) throw takenAway(held)
     return found.offset
   }
-}
-
-/** Resolves when the work does, or after so long. */
-async function atMost(timeoutMs: number, work: Promise<void>): Promise<void> {
-  const { promise: over, resolve } = Promise.withResolvers<void>()
-  const timer = setTimeout(resolve, timeoutMs)
-  await Promise.race([work, over])
-  clearTimeout(timer)
 }
 
 function refused(code: ErrorCode, detail: string): SpoolError {

@@ -24,6 +24,7 @@ import {
   type PlaceToRead,
   type Serdes,
 } from './held-partition.ts'
+import { NEVER_MS, within } from './within.ts'
 import type { DropReason } from './worker.ts'
 
 export interface RebalanceOptions<K, V> {
@@ -189,28 +190,6 @@ export class Rebalance<K, V> {
   #stopWaiting(): void {
     this.#waiting.abort()
     this.#waiting = new AbortController()
-  }
-}
-
-const NEVER_MS = Number.POSITIVE_INFINITY
-/** A timer can not be set for longer than 24 days. */
-const TIMER_MS_MAX = 2 ** 31 - 1
-
-/** Resolves with the work's end, at `endsAtMs`, or when it is aborted, whichever comes first. */
-async function within(work: unknown, endsAtMs: number, signal: AbortSignal): Promise<void> {
-  if (work === undefined) return
-  const { promise: over, resolve } = Promise.withResolvers<void>()
-  const leftMs = Math.max(0, endsAtMs - performance.now())
-  const timer =
-    endsAtMs === NEVER_MS ? undefined : setTimeout(resolve, Math.min(leftMs, TIMER_MS_MAX))
-  const end = () => resolve()
-  signal.addEventListener('abort', end)
-  if (signal.aborted) resolve()
-  try {
-    await Promise.race([work, over])
-  } finally {
-    clearTimeout(timer)
-    signal.removeEventListener('abort', end)
   }
 }
 

@@ -20,7 +20,7 @@ export async function assignmentOf(
   const committed = new Map(offsets.map((each) => [keyOf(each), each]))
   return places.map(({ topic, topicId, partition }) => {
     const offset = startOf(
-      servedPartition(context, topic, partition),
+      context.replicas.find(topic, partition),
       committed.get(keyOf({ topic, partition })),
       topicId,
     )
@@ -60,25 +60,12 @@ export function ownedOf(
   }))
 }
 
-/** The partition, or `undefined` where it is not served: its topic is gone, or its disk failed. */
-export function servedPartition(
-  context: BrokerContext,
-  topic: string,
-  partition: number,
-): Partition | undefined {
-  try {
-    return context.replicas.partition(topic, partition)
-  } catch {
-    return undefined
-  }
-}
-
 /** Where a partition ends for its readers, for a commit that must not be beyond; nothing where it is not served. */
 export function endOf(
   context: BrokerContext,
   { topic, partition }: { readonly topic: string; readonly partition: number },
 ): { readonly logEndOffset?: number } {
-  const served = servedPartition(context, topic, partition)
+  const served = context.replicas.find(topic, partition)
   return served === undefined ? {} : { logEndOffset: served.highWatermark }
 }
 

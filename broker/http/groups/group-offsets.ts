@@ -4,7 +4,6 @@ import type { GroupOffset } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { GroupDescription } from '../../groups/group-event.ts'
 import { type GroupPlace, groupPlaces } from '../../groups/group-places.ts'
-import { servedPartition } from './assignment.ts'
 
 /** Partitions whose next record is looked for at once. */
 const LOOKS_AT_ONCE = 16
@@ -37,7 +36,7 @@ async function offsetOf(
       ? {}
       : { metadata: committed.metadata, committedAt: committed.commitTimestampMs }),
   }
-  const served = servedPartition(context, topic, partition)
+  const served = context.replicas.find(topic, partition)
   if (served === undefined || served.topicId !== topicId) {
     return { ...place, logStartOffset: null, highWatermark: null, lag: null, lagMs: null, memberId }
   }

@@ -14,6 +14,7 @@ import type { BrokerContext } from '../../context.ts'
 import type { JoinEvent, LeaveEvent, MemberReply } from '../../groups/group-event.ts'
 import { REBALANCE_TIMEOUT_MS_DEFAULT } from '../../groups/group-limits.ts'
 import type { TopicPartitions } from '../../groups/group-topics.ts'
+import { placeKey } from '../../groups/place-key.ts'
 import { assignmentOf } from './assignment.ts'
 import { signOfLifeMs } from './keep-alive.ts'
 
@@ -195,7 +196,7 @@ export class Membership {
       kind: 'fetchOffsets',
       partitions: [...this.#handingOver.values()].map(({ partition }) => partition),
     })
-    const committed = new Map(offsets.map((each) => [keyOf(each), each]))
+    const committed = new Map(offsets.map((each) => [placeKey(each), each]))
     const now = context.clock.monotonicMs()
     for (const [key, { given, untilMs, partition }] of this.#handingOver) {
       const reached = committed.get(key)?.offset ?? -1
@@ -241,7 +242,7 @@ function leaveOf({ instanceId }: JoinEvent, memberId: string): LeaveEvent {
 }
 
 function byKey(places: readonly AssignedPartition[]): Map<string, AssignedPartition> {
-  return new Map(places.map((place) => [keyOf(place), place]))
+  return new Map(places.map((place) => [placeKey(place), place]))
 }
 
 function byTopicId(places: readonly AssignedPartition[]): TopicPartitions[] {
@@ -249,9 +250,4 @@ function byTopicId(places: readonly AssignedPartition[]): TopicPartitions[] {
     topicId,
     partitions: ofTopic.map(({ partition }) => partition),
   }))
-}
-
-/** A topic created again is another one: what was held of the first is lost, not kept. */
-function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }) {
-  return `${topicId}/${partition}`
 }

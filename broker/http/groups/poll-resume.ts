@@ -7,7 +7,8 @@
 import { SpoolError } from '../../../client/api/errors.ts'
 import type { MemberReply } from '../../groups/group-event.ts'
 import { epochOf } from '../../groups/partition-epochs.ts'
-import type { PollPlace, PollToken } from './poll-token.ts'
+import { placeKey } from '../../groups/place-key.ts'
+import type { PollToken } from './poll-token.ts'
 
 /** `topic id/partition` → the next offset to read, for what the token is good for. */
 export type PlacesReached = ReadonlyMap<string, number>
@@ -40,10 +41,6 @@ export function placesReached(after: PollToken | undefined, member: MemberReply)
     )
   }
   return reached
-}
-
-export function placeKey({ topicId, partition }: Omit<PollPlace, 'offset'>): string {
-  return `${topicId}/${partition}`
 }
 
 function fenced(why: string): SpoolError {

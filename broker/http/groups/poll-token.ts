@@ -10,20 +10,20 @@
  *       topic id  16 bytes
  *       count      varlong   of its partitions
  *       partition, next        varlongs, each partition minus the one before, minus 1
- *     checksum     4 bytes   CRC32C of all before and the group's id, big-endian
+ *     checksum     4 bytes   see `groups/token-text.ts`
  *
- * and all of it in base64url. Varlongs are Kafka's (zigzag). The checksum finds a token given to another
- * group, too: members may have the same id in several.
+ * and all of it in base64url. Varlongs are Kafka's (zigzag). Members may have the same id in several groups.
  */
 
 import { SpoolError } from '../../../client/api/errors.ts'
-import { crc32c } from '../../../storage/record/crc32c.ts'
+import { TOPIC_ID_BYTES, topicIdFromBytes } from '../../../storage/file/topic-id.ts'
 import {
   readVarlong,
   VARLONG_BYTES_MAX,
   varintEnd,
   writeVarlong,
 } from '../../../storage/record/varint.ts'
+import { CHECKSUM_BYTES, tokenBytes, tokenText } from '../../groups/token-text.ts'
 
 export interface PollPlace {
   readonly topicId: string
@@ -41,9 +41,6 @@ export interface PollToken {
 }
 
 const VERSION = 2
-const UUID_BYTES = 16
-const CHECKSUM_BYTES = 4
-const BASE64URL = /^[A-Za-z0-9_-]+$/
 
 export function encodePollToken(
   groupId: string,
@@ -55,7 +52,7 @@ export function encodePollToken(
     member.length +
     CHECKSUM_BYTES +
     3 * VARLONG_BYTES_MAX +
-    places.length * (UUID_BYTES + 3 * VARLONG_BYTES_MAX)
+    places.length * (TOPIC_ID_BYTES + 3 * VARLONG_BYTES_MAX)
   const bytes = Buffer.allocUnsafe(bytesMax)
   bytes[0] = VERSION
   let at = writeVarlong(bytes, memberEpoch, 1)
@@ -72,8 +69,7 @@ export function encodePollToken(
       before = partition
     }
   }
-  at = bytes.writeUInt32BE(checksum(bytes.subarray(0, at), groupId), at)
-  return bytes.toString('base64url', 0, at)
+  return tokenText(groupId, bytes, at)
 }
 
 export interface DecodeOptions {
@@ -99,13 +95,8 @@ export function decodePollToken(
 }
 
 function tokenOf(groupId: string, text: string, placesMax: number): PollToken {
-  if (!BASE64URL.test(text)) throw new RangeError('it has characters that no token has')
-  const bytes = Buffer.from(text, 'base64url')
-  const end = bytes.length - CHECKSUM_BYTES
-  const isWhole = end > 1 && bytes.readUInt32BE(end) === checksum(bytes.subarray(0, end), groupId)
-  if (!isWhole || bytes.toString('base64url') !== text) {
-    throw new RangeError('it was cut or changed, or another group gave it')
-  }
+  const bytes = tokenBytes(groupId, text, 1)
+  const end = bytes.length
   if (bytes[0] !== VERSION) {
     throw new RangeError('it is none of a page (that of a record goes to …/commit)')
   }
@@ -123,9 +114,9 @@ function tokenOf(groupId: string, text: string, placesMax: number): PollToken {
   at += memberBytes
   const places: PollPlace[] = []
   while (at < end) {
-    if (end - at < UUID_BYTES) throw new RangeError('it was cut or changed')
-    const topicId = uuidOf(bytes.toString('hex', at, at + UUID_BYTES))
-    at += UUID_BYTES
+    if (end - at < TOPIC_ID_BYTES) throw new RangeError('it was cut or changed')
+    const topicId = topicIdFromBytes(bytes.subarray(at, at + TOPIC_ID_BYTES))
+    at += TOPIC_ID_BYTES
     const count = next()
     if (count > placesMax - places.length) {
       throw new RangeError(`it has more than ${placesMax} partitions, which is partitions.max`)
@@ -137,12 +128,4 @@ function tokenOf(groupId: string, text: string, placesMax: number): PollToken {
     }
   }
   return { memberId, memberEpoch, turn, places }
-}
-
-function checksum(bytes: Buffer, groupId: string): number {
-  return crc32c(Buffer.from(groupId), crc32c(bytes))
-}
-
-function uuidOf(hex: string): string {
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }

@@ -14,14 +14,15 @@ import { SpoolError } from '../../../client/api/errors.ts'
 import type { AssignedPartition } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { MemberReply } from '../../groups/group-event.ts'
+import { placeKey } from '../../groups/place-key.ts'
 import { readPage } from '../records/page.ts'
 import { JsonPage } from '../records/page-body.ts'
 import type { ReadPlace } from '../records/read-places.ts'
 import type { RecordFilter } from '../records/record-filter.ts'
 import type { View } from '../records/record-view.ts'
-import { assignmentOf, endOfToken, servedPartition } from './assignment.ts'
+import { assignmentOf, endOfToken } from './assignment.ts'
 import { keepAlive } from './keep-alive.ts'
-import { type PlacesReached, POLL_AGAIN, placeKey, placesReached } from './poll-resume.ts'
+import { type PlacesReached, POLL_AGAIN, placesReached } from './poll-resume.ts'
 import { decodePollToken, encodePollToken, type PollToken } from './poll-token.ts'
 
 /** Decompressed bytes looked at for one poll. */
@@ -198,7 +199,7 @@ function placesOf(
 ): ReadPlace[] {
   const places: ReadPlace[] = []
   for (const { topic, topicId, partition, offset } of assignment) {
-    const served = servedPartition(context, topic, partition)
+    const served = context.replicas.find(topic, partition)
     if (served === undefined || served.topicId !== topicId) continue
     const from = reached.get(placeKey({ topicId, partition })) ?? offset ?? served.logStartOffset
     // The log may have lost its end since.

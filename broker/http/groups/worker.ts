@@ -7,11 +7,11 @@
 
 import type { AssignedPartition } from '../../../client/api/schemas/groups.ts'
 import type { BrokerContext } from '../../context.ts'
+import { placeKey } from '../../groups/place-key.ts'
 import { encodeToken } from '../../groups/tokens.ts'
 import { Place } from '../streams/place.ts'
 import type { PlaceChange, PlaceSource, RecordStream } from '../streams/stream.ts'
 import type { PlaceSurroundings } from '../streams/stream-places.ts'
-import { servedPartition } from './assignment.ts'
 import { CheckpointTurns, GivenPlace } from './given-places.ts'
 import { Membership, type MembershipChange, type MembershipOptions } from './membership.ts'
 import { noteBytes, type WorkerLook, type WorkerNote, workerRendering } from './worker-format.ts'
@@ -56,7 +56,7 @@ export class GroupWorker implements PlaceSource {
       context,
       groupId,
       join,
-      given: (partition) => worker.#places.get(keyOf(partition)),
+      given: (partition) => worker.#places.get(placeKey(partition)),
     })
     worker.#membership = membership
     membership.onChange = (change) => worker.#changed(change)
@@ -132,7 +132,10 @@ export class GroupWorker implements PlaceSource {
    */
   #tellRevoked(lost: readonly AssignedPartition[]): void {
     const { memberEpoch } = this.#membership
-    const held = lost.map((partition) => ({ partition, given: this.#places.get(keyOf(partition)) }))
+    const held = lost.map((partition) => ({
+      partition,
+      given: this.#places.get(placeKey(partition)),
+    }))
     this.#told.push(() => {
       const revoked = held.map(({ partition, given }) =>
         given === undefined
@@ -154,7 +157,7 @@ export class GroupWorker implements PlaceSource {
   /** Where the member stood and where it goes on, of partitions where that is not the same. */
   #tellReset(gained: readonly AssignedPartition[]): void {
     const moves = gained.flatMap(({ topic, topicId, partition, offset }) => {
-      const from = this.#places.get(keyOf({ topicId, partition }))?.place.nextOffset
+      const from = this.#places.get(placeKey({ topicId, partition }))?.place.nextOffset
       return from === undefined || from === offset ? [] : [{ topic, partition, from, to: offset }]
     })
     this.#tell('reset', moves)
@@ -171,7 +174,7 @@ export class GroupWorker implements PlaceSource {
   }
 
   #remove(partition: AssignedPartition): void {
-    const key = keyOf(partition)
+    const key = placeKey(partition)
     const place = this.#places.get(key)?.place
     if (place === undefined) return
     this.#places.delete(key)
@@ -181,7 +184,7 @@ export class GroupWorker implements PlaceSource {
 
   #add({ topic, topicId, partition: number, offset }: AssignedPartition): void {
     const { context, look, groupId, surroundings } = this.#options
-    const partition = servedPartition(context, topic, number)
+    const partition = context.replicas.find(topic, number)
     if (partition === undefined || partition.topicId !== topicId) return
     const { memberId, memberEpoch } = this.#membership
     const place = new Place({
@@ -192,16 +195,11 @@ export class GroupWorker implements PlaceSource {
       end: Number.POSITIVE_INFINITY,
       rendering: workerRendering(look, partition, { groupId, memberId, memberEpoch }),
     })
-    this.#places.set(keyOf({ topicId, partition: number }), new GivenPlace(place))
+    this.#places.set(placeKey({ topicId, partition: number }), new GivenPlace(place))
     this.#added.push(place)
   }
 }
 
 function placeOf({ topic, partition }: { readonly topic: string; readonly partition: number }) {
   return { topic, partition }
-}
-
-/** A topic created again is another one. */
-function keyOf({ topicId, partition }: { readonly topicId: string; readonly partition: number }) {
-  return `${topicId}/${partition}`
 }

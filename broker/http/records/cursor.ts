@@ -23,6 +23,7 @@
 
 import { SpoolError } from '../../../client/api/errors.ts'
 import { CURSOR_CHARACTERS_MAX } from '../../../client/api/schemas/records.ts'
+import { TOPIC_ID_BYTES, topicIdFromBytes } from '../../../storage/file/topic-id.ts'
 import { crc32c } from '../../../storage/record/crc32c.ts'
 import {
   readVarlong,
@@ -57,7 +58,6 @@ const IS_DENSE = 4
 const FLAGS_MAX = IS_END | HAS_ENDS | IS_DENSE
 
 const TOPIC_ID_AT = 2
-const TOPIC_ID_BYTES = 16
 const TURN_AT = TOPIC_ID_AT + TOPIC_ID_BYTES
 const CHECKSUM_BYTES = 4
 const NUMBERS_OF_PLACE = 3
@@ -121,7 +121,12 @@ function cursorOf(text: string): Cursor {
   const turn = readVarlong(bytes, TURN_AT, end)
   checkInteger(turn, PARTITION_MAX)
   const places = placesOf(bytes, varintEnd, end, flags)
-  return { topicId: uuidOf(bytes), places, isEnd: (flags & IS_END) !== 0, turn }
+  return {
+    topicId: topicIdFromBytes(bytes.subarray(TOPIC_ID_AT, TURN_AT)),
+    places,
+    isEnd: (flags & IS_END) !== 0,
+    turn,
+  }
 }
 
 function placesOf(bytes: Buffer, start: number, end: number, flags: number): CursorPlace[] {
@@ -152,11 +157,6 @@ function endOf(nextOffset: number, left: number): number {
 function checkInteger(value: number, max = Number.MAX_SAFE_INTEGER): number {
   if (Number.isInteger(value) && value >= 0 && value <= max) return value
   throw new RangeError('a number in it is out of bounds')
-}
-
-function uuidOf(bytes: Buffer): string {
-  const hex = bytes.toString('hex', TOPIC_ID_AT, TOPIC_ID_AT + TOPIC_ID_BYTES)
-  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
 function tooLarge(partitions: number): SpoolError {

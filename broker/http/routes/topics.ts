@@ -14,7 +14,6 @@ import type {
 } from '../../../client/api/schemas/topics.ts'
 import { isCompacted } from '../../../storage/config.ts'
 import type { BrokerContext } from '../../context.ts'
-import type { Partition } from '../../partition/partition.ts'
 import type { Topic } from '../../topics/topic.ts'
 import { addRoute } from '../add-route.ts'
 
@@ -122,7 +121,7 @@ function describePartition(
     replicas: [...(image?.replicas ?? [])],
     inSyncReplicas: [...(image?.inSyncReplicas ?? [])],
   }
-  const served = servedPartition(context, topic, partition)
+  const served = context.replicas.find(topic, partition)
   if (served === undefined) {
     const unknown = { logStartOffset: null, highWatermark: null, logEndOffset: null }
     return { ...place, isOffline: true, ...unknown, sizeBytes: null }
@@ -132,17 +131,4 @@ function describePartition(
   if (!isCompacted(served.config.log)) return known
   const { dirtyRatio, failure = null } = served.compaction
   return { ...known, compaction: { dirtyRatio, failure } }
-}
-
-function servedPartition(
-  context: BrokerContext,
-  topic: string,
-  partition: number,
-): Partition | undefined {
-  try {
-    return context.replicas.partition(topic, partition)
-  } catch (error) {
-    if (error instanceof SpoolError) return undefined
-    throw error
-  }
 }
