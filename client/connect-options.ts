@@ -3,7 +3,7 @@
  * opens nothing.
  */
 
-import { SpoolError } from './api/errors.ts'
+import { invalid } from './option-checks.ts'
 
 export interface ConnectOptions {
   /** Scheme, host and port: `http://localhost:7766`. A path is not allowed. */
@@ -103,8 +103,4 @@ const TOKEN = /^[\x21-\x7e]{1,4096}$/
 function checkedToken({ token }: ConnectOptions): string | undefined {
   if (token === undefined || (typeof token === 'string' && TOKEN.test(token))) return token
   throw invalid('the token is not 1 to 4096 visible ASCII characters without a space')
-}
-
-function invalid(detail: string): SpoolError {
-  return new SpoolError('INVALID_CONFIG', detail, { outcome: 'refused' })
 }

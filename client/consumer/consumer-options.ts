@@ -1,12 +1,12 @@
 /** The options of a consumer: their types, defaults and checks, in one place. Pure. */
 
 import { WAIT_MS_MAX } from '../api/schemas/records.ts'
+import { integerWithin, invalid, shown, TIMER_MS_MAX } from '../option-checks.ts'
 import { type PositionLike, positionText } from '../reader/position-text.ts'
 import { auto, autoKey } from '../serdes/auto.ts'
 import type { Deserializer } from '../serdes/serde.ts'
 import type { OutOfRange } from '../transport.ts'
 import type { ConsumerHooks } from './consumer-hooks.ts'
-import { integerWithin, invalid, shown, TIMER_MS_MAX } from './option-checks.ts'
 
 export interface ConsumerOptions<K = string | Uint8Array, V = unknown> extends ConsumerHooks {
   /** Who shares the work: each partition is read by one consumer of a group at a time. */

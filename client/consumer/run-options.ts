@@ -1,7 +1,7 @@
 /** The options of `run` and `runBatches`: their types, defaults and checks, in one place. Pure. */
 
 import { SpoolError } from '../api/errors.ts'
-import { integerWithin, invalid, shown, TIMER_MS_MAX } from './option-checks.ts'
+import { integerWithin, invalid, shown, TIMER_MS_MAX } from '../option-checks.ts'
 
 /** What a handler gets besides the record or batch. */
 export interface RunContext {

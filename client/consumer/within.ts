@@ -1,6 +1,6 @@
 /** Waiting for work that may take too long, or may not matter any more. The work itself goes on. */
 
-import { TIMER_MS_MAX } from './option-checks.ts'
+import { TIMER_MS_MAX } from '../option-checks.ts'
 
 export const NEVER_MS = Number.POSITIVE_INFINITY
 

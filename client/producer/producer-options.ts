@@ -1,7 +1,7 @@
 /** The options of a producer: their types, defaults and checks, in one place. Pure. */
 
-import { SpoolError } from '../api/errors.ts'
 import { TIMEOUT_MS_MAX } from '../api/schemas/records.ts'
+import { integerWithin, invalid, shown, TIMER_MS_MAX } from '../option-checks.ts'
 import { auto, autoKey } from '../serdes/auto.ts'
 import type { Serializer } from '../serdes/serde.ts'
 import type { Acks, CompressionName } from '../transport.ts'
@@ -70,7 +70,6 @@ export interface ProducerOptions<K = string | number | bigint | Uint8Array, V = 
 }
 
 const MIB = 1024 * 1024
-const TIMER_MS_MAX = 2 ** 31 - 1
 
 const NUMBERS = {
   lingerMs: { default: 0, min: 0, max: 60_000 },
@@ -155,9 +154,7 @@ export function producerSettings<K, V>(options: ProducerOptions<K, V>): Producer
 
 function checkedNumber(name: NumberName, options: Partial<Record<NumberName, number>>): number {
   const bounds = NUMBERS[name]
-  const value = options[name] ?? bounds.default
-  if (Number.isInteger(value) && value >= bounds.min && value <= bounds.max) return value
-  throw invalid(`${name} is ${shown(value)}, not an integer from ${bounds.min} to ${bounds.max}`)
+  return integerWithin(name, options[name] ?? bounds.default, bounds)
 }
 
 function checkedTopic(topic: string | undefined): string | undefined {
@@ -212,12 +209,4 @@ function checkedListener<T>(listener: T | undefined): T | undefined {
 function oneOf<T>(name: string, value: T, allowed: readonly T[]): T {
   if (allowed.includes(value)) return value
   throw invalid(`${name} is ${shown(value)}, not one of ${allowed.join(', ')}`)
-}
-
-function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value)
-}
-
-function invalid(detail: string): SpoolError {
-  return new SpoolError('INVALID_CONFIG', detail, { outcome: 'refused' })
 }

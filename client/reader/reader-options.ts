@@ -2,6 +2,7 @@
 
 import { SpoolError } from '../api/errors.ts'
 import { WAIT_MS_MAX } from '../api/schemas/records.ts'
+import { invalid } from '../option-checks.ts'
 import { auto, autoKey } from '../serdes/auto.ts'
 import type { Deserializer } from '../serdes/serde.ts'
 import type { OutOfRange } from '../transport.ts'
@@ -136,8 +137,4 @@ function checkedPartitions(partitions: readonly number[]): readonly number[] {
 function checkedNumber(name: string, value: number, min: number, max: number): number {
   if (Number.isInteger(value) && value >= min && value <= max) return value
   throw invalid(`${name} is ${value}, not an integer from ${min} to ${max}`)
-}
-
-function invalid(detail: string): SpoolError {
-  return new SpoolError('INVALID_CONFIG', detail, { outcome: 'refused' })
 }

@@ -1,6 +1,6 @@
-/** What the checks of all options here share: bounds, and the sentence of a refusal. Pure. */
+/** What the checks of options share: bounds, and the sentence of a refusal. Pure. */
 
-import { SpoolError } from '../api/errors.ts'
+import { SpoolError } from './api/errors.ts'
 
 /** A timer can not be set for longer than 24 days. */
 export const TIMER_MS_MAX = 2 ** 31 - 1
