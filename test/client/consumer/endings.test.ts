@@ -2,30 +2,18 @@
 
 import { createServer } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
 import type { Client, Consumer, ReadRecord, RevokedPlace } from '../../../client/index.ts'
-import { DOORS, failure, NODE, newTopic, until, write } from '../reader/doors.ts'
-import { committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { DOORS, failure, newTopic, until, write } from '../reader/doors.ts'
+import { committedOf, consume, GroupSuite, Journal, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let writer: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  writer = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = GroupSuite.serve()
 
 /** Longer than any test: who waited for itself so long would fail it. */
 const FOR_EVER_MS = 10_000_000
 
 async function membersOf(group: string): Promise<number> {
   try {
-    return (await writer.admin.describeGroup(group)).members.length
+    return (await suite.writer.admin.describeGroup(group)).members.length
   } catch {
     return 0
   }
@@ -34,13 +22,13 @@ async function membersOf(group: string): Promise<number> {
 describe.each(DOORS)('over $name', ({ connect }) => {
   let client: Client
   beforeAll(() => {
-    client = connect(broker.url)
+    client = connect(suite.broker.url)
   })
   afterAll(() => client.close())
 
   test('stop() within a loop ends it at its next step, and the record in hand is done', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], closeTimeoutMs: FOR_EVER_MS })
     const journal = new Journal()
@@ -60,8 +48,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('stop() within a handler ends the run once everything in hand is done', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], closeTimeoutMs: FOR_EVER_MS })
     const journal = new Journal()
@@ -78,8 +66,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('stop() in a hook, and from outside while a loop waits', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 3)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 3)
     const group = newGroup()
     const hooked: Consumer = client.consumer({
       group,
@@ -119,8 +107,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a loop that is left while it joins has left its group', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 3)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 3)
     for (const delayMs of [0, 1, 2, 4, 8, 16]) {
       const group = newGroup()
       const consumer = client.consumer({ group, topics: [topic] })
@@ -139,8 +127,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('what ended a loop is what it rejects with, also where a hook fails on the way out', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 3)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 3)
     const ending = new AbortController()
     const consumer = client.consumer({
       group: newGroup(),
@@ -159,8 +147,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
 
   test('onRevoked may commit, however the loop ends', async () => {
     for (const end of ['break', 'stop', 'close', 'error'] as const) {
-      const topic = await newTopic(writer)
-      await write(writer, topic, 10)
+      const topic = await newTopic(suite.writer)
+      await write(suite.writer, topic, 10)
       const group = newGroup()
       let inHand: ReadRecord | undefined
       const revoked: RevokedPlace[] = []

@@ -1,5 +1,6 @@
 /** What the consumer's suites stand on: a broker whose groups move fast, and loops that write down what they did. */
 
+import { afterAll, beforeAll } from 'vitest'
 import { startBroker, type TestBroker, type TestBrokerOptions } from '../../../broker/testing.ts'
 import type {
   Client,
@@ -8,6 +9,28 @@ import type {
   LostPlace,
   ReadRecord,
 } from '../../../client/index.ts'
+import { NODE } from '../reader/doors.ts'
+
+/** What a suite stands on, from before its first test until after its last. */
+export class GroupSuite {
+  broker!: TestBroker
+  /** A client that is in no group. */
+  writer!: Client
+
+  /** Registers the hooks of the suite that calls it. */
+  static serve(): GroupSuite {
+    const suite = new GroupSuite()
+    beforeAll(async () => {
+      suite.broker = await startGroupBroker()
+      suite.writer = NODE.connect(suite.broker.url)
+    })
+    afterAll(async () => {
+      await suite.writer.close()
+      await suite.broker[Symbol.asyncDispose]()
+    })
+    return suite
+  }
+}
 
 /** Heartbeats every 50 ms: rebalances take a moment, not seconds. */
 export function startGroupBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
@@ -80,4 +103,8 @@ export function allOf(partitions: number, count: number): string[] {
 /** By partition: what the group has committed. */
 export async function committedOf(client: Client, group: string): Promise<(number | null)[]> {
   return (await client.admin.groupOffsets(group)).map(({ offset }) => offset)
+}
+
+export function moment(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
 }

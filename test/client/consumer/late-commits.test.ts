@@ -3,48 +3,44 @@
  * it can come once more. The broker, the group and the consumer are real.
  */
 
-import { once } from 'node:events'
-import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { buffer } from 'node:stream/consumers'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
+import { describe, expect, test } from 'vitest'
 import type { CommitOffsets } from '../../../client/api/schemas/groups.ts'
-import type { Client } from '../../../client/index.ts'
-import { DOORS, NODE, newTopic, write } from '../reader/doors.ts'
-import { committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { DOORS, newTopic, write } from '../reader/doors.ts'
+import {
+  committedOf,
+  consume,
+  GroupSuite,
+  Journal,
+  newGroup,
+  startGroupBroker,
+} from './group-rig.ts'
+import { MeddlingProxy } from './meddling-proxy.ts'
 
 /** Passes everything on, and keeps the commits. */
 class Way implements AsyncDisposable {
-  readonly commits: { readonly path: string; readonly body: Buffer }[] = []
+  readonly documents: CommitOffsets[] = []
+  readonly #paths: string[] = []
   readonly #to: string
-  readonly #server = createServer((incoming, answer) => {
-    const { method, url: path = '/', headers } = incoming
-    const passing = buffer(incoming).then((body) => {
-      if (method === 'PUT' && path.endsWith('/offsets')) this.commits.push({ path, body })
-      const onward = request(this.#to + path, { method, headers }, (reply) => {
-        answer.writeHead(reply.statusCode ?? 500, reply.headers)
-        reply.pipe(answer)
-      })
-      onward.on('error', () => answer.destroy())
-      answer.on('close', () => onward.destroy())
-      onward.end(body)
-    })
-    passing.catch(() => answer.destroy())
-  })
+  readonly #proxy: MeddlingProxy
 
-  constructor(to: string) {
+  private constructor(to: string, proxy: MeddlingProxy) {
     this.#to = to
-    this.#server.listen(0, '127.0.0.1')
+    this.#proxy = proxy
+    proxy.meddle = ({ method, path }, body) => {
+      if (method === 'PUT' && path.endsWith('/offsets')) {
+        this.#paths.push(path)
+        this.documents.push(body() as CommitOffsets)
+      }
+      return undefined
+    }
   }
 
-  async url(): Promise<string> {
-    if (!this.#server.listening) await once(this.#server, 'listening')
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+  static async to(url: string): Promise<Way> {
+    return new Way(url, await MeddlingProxy.start(url))
   }
 
-  get documents(): CommitOffsets[] {
-    return this.commits.map(({ body }) => JSON.parse(body.toString()) as CommitOffsets)
+  get url(): string {
+    return this.#proxy.url
   }
 
   /** `8+` is cumulative. */
@@ -56,41 +52,27 @@ class Way implements AsyncDisposable {
 
   /** One of them arrives again. */
   async again(index: number): Promise<number> {
-    const { path, body } = this.commits[index]!
     const headers = { 'content-type': 'application/json' }
-    return (await fetch(this.#to + path, { method: 'PUT', headers, body: new Uint8Array(body) }))
-      .status
+    const body = JSON.stringify(this.documents[index])
+    return (await fetch(this.#to + this.#paths[index], { method: 'PUT', headers, body })).status
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#server.closeAllConnections()
-    this.#server.close()
-    await once(this.#server, 'close')
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#proxy[Symbol.asyncDispose]()
   }
 }
 
-let broker: TestBroker
-let writer: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  writer = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = GroupSuite.serve()
 
 describe.each(DOORS)('over $name', ({ connect }) => {
   test('a commit that arrives late undoes none that came after it', async () => {
-    await using way = new Way(broker.url)
-    await using client = connect(await way.url())
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    await using way = await Way.to(suite.broker.url)
+    await using client = connect(way.url)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], autoCommit: false })
-    const committed = () => committedOf(writer, group)
+    const committed = () => committedOf(suite.writer, group)
     for await (const record of consumer) {
       if (record.offset === 2 || record.offset === 7) await consumer.commit(record)
       if (record.offset < 7) continue
@@ -107,13 +89,13 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('after a seek back the first commit sets what is committed back, and the next go on from there', async () => {
-    await using way = new Way(broker.url)
-    await using client = connect(await way.url())
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    await using way = await Way.to(suite.broker.url)
+    await using client = connect(way.url)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], autoCommitIntervalMs: 20 })
-    const committed = () => committedOf(writer, group)
+    const committed = () => committedOf(suite.writer, group)
     const seen: number[] = []
     let isSought = false
     for await (const { offset } of consumer) {

@@ -1,7 +1,6 @@
 /** Loops over a consumer: what they give, what of it is committed, and how they end. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
 import {
   type Client,
   json,
@@ -9,21 +8,10 @@ import {
   type ReadRecord,
   string,
 } from '../../../client/index.ts'
-import { DOORS, failure, NODE, newTopic, until, write } from '../reader/doors.ts'
-import { allOf, committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { DOORS, failure, newTopic, until, write } from '../reader/doors.ts'
+import { allOf, committedOf, consume, GroupSuite, Journal, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let writer: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  writer = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = GroupSuite.serve()
 
 const sorted = (records: readonly string[]) =>
   [...records].sort((a, b) => {
@@ -34,19 +22,19 @@ const sorted = (records: readonly string[]) =>
 describe.each(DOORS)('over $name', ({ connect }) => {
   let client: Client
   beforeAll(() => {
-    client = connect(broker.url)
+    client = connect(suite.broker.url)
   })
   afterAll(() => client.close())
 
   test('every record comes once, in order within its partition, and is committed at the end', async () => {
-    const topic = await newTopic(writer, 3)
-    await write(writer, topic, 300, { partitions: 3 })
+    const topic = await newTopic(suite.writer, 3)
+    await write(suite.writer, topic, 300, { partitions: 3 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const journal = new Journal()
     const reading = consume(consumer, journal)
     await until(() => journal.records.length === 300)
-    await write(writer, topic, 30, { partitions: 3, from: 300 })
+    await write(suite.writer, topic, 30, { partitions: 3, from: 300 })
     await until(() => journal.records.length === 330)
     await consumer.close()
     await reading
@@ -60,8 +48,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('the record that a loop was left with is read again, and nothing before it', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 20)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 20)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const offsets: number[] = []
@@ -90,8 +78,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('what is in hand is not committed while it is', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], autoCommitIntervalMs: 20 })
     let inHand: ReadRecord | undefined
@@ -121,8 +109,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('closing waits for the record in hand, and commits it', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const { promise: goOn, resolve: finish } = Promise.withResolvers<void>()
@@ -143,8 +131,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('closing does not wait for ever: what takes longer is read again', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], closeTimeoutMs: 200 })
     const offsets: number[] = []
@@ -157,8 +145,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a signal ends a loop with its reason, commits what is done and leaves', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     for (const isWaiting of [false, true]) {
       const stop = new AbortController()
@@ -176,10 +164,10 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('await using and closing the client end loops without an error', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
-    const own = connect(broker.url)
+    const own = connect(suite.broker.url)
     const journals = [new Journal(), new Journal()]
     let reading: Promise<void>
     {
@@ -200,8 +188,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('batches count as done as a whole', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 200, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 200, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], value: string })
     const journal = new Journal()
@@ -234,8 +222,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('several batches are committed at once, whatever their order', async () => {
-    const topic = await newTopic(writer, 2)
-    for (let round = 0; round < 3; round++) await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    for (let round = 0; round < 3; round++) await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], autoCommit: false })
     const batches: ReadBatch[] = []
@@ -251,8 +239,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('several topics, with keys and values as the serdes read them', async () => {
-    const topics = [await newTopic(writer), await newTopic(writer)]
-    await using producer = writer.producer()
+    const topics = [await newTopic(suite.writer), await newTopic(suite.writer)]
+    await using producer = suite.writer.producer()
     for (const topic of topics) {
       for (const cents of [1, 2]) {
         await producer.send({ topic, key: `for ${topic}`, value: { cents }, headers: { a: 'b' } })
@@ -278,33 +266,33 @@ describe.each(DOORS)('over $name', ({ connect }) => {
 
   test('a pattern takes in topics that come later', async () => {
     const group = newGroup()
-    const first = await newTopic(writer)
-    await write(writer, first, 5)
+    const first = await newTopic(suite.writer)
+    await write(suite.writer, first, 5)
     const consumer = client.consumer({ group, topicPattern: `${first}|later-${group}` })
     const journal = new Journal()
     const reading = consume(consumer, journal)
     await until(() => journal.records.length === 5)
-    await writer.admin.createTopic({ name: `later-${group}` })
-    await write(writer, `later-${group}`, 5)
+    await suite.writer.admin.createTopic({ name: `later-${group}` })
+    await write(suite.writer, `later-${group}`, 5)
     await until(() => journal.records.length === 10)
     await consumer.close()
     await reading
   })
 
   test('from says where a group begins, once', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const options = { group, topics: [topic], from: 'latest' as const }
     const consumer = client.consumer(options)
     const journal = new Journal()
     const reading = consume(consumer, journal)
     await until(() => consumer.assignment().length === 1)
-    await write(writer, topic, 2, { from: 10 })
+    await write(suite.writer, topic, 2, { from: 10 })
     await until(() => journal.records.length === 2)
     await consumer.close()
     await reading
-    await write(writer, topic, 2, { from: 12 })
+    await write(suite.writer, topic, 2, { from: 12 })
     const again = client.consumer(options)
     for await (const record of again) {
       journal.take(record)
@@ -315,8 +303,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a second loop at the same time is refused, and the first goes on', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 3)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 3)
     const consumer = client.consumer({ group: newGroup(), topics: [topic] })
     const first = consumer[Symbol.asyncIterator]()
     await first.next()
@@ -327,8 +315,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('other work goes on while records lie ready, however slow the body is', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 2_000, { batchBytes: 100_000 })
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 2_000, { batchBytes: 100_000 })
     const consumer = client.consumer({ group: newGroup(), topics: [topic] })
     let rounds = 0
     const timer = setInterval(() => {

@@ -1,41 +1,27 @@
 /** Work that stands still: the consumer leaves its group, others go on, and so does it when the work does. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
 import type { Client, ReadRecord } from '../../../client/index.ts'
-import { DOORS, failure, NODE, newTopic, until, write } from '../reader/doors.ts'
-import { committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { DOORS, failure, newTopic, until, write } from '../reader/doors.ts'
+import { committedOf, consume, GroupSuite, Journal, moment, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let writer: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  writer = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = GroupSuite.serve()
 
 const LIMIT_MS = 200
-
-const moment = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 describe.each(DOORS)('over $name', ({ connect }) => {
   let client: Client
   beforeAll(() => {
-    client = connect(broker.url)
+    client = connect(suite.broker.url)
   })
   afterAll(() => client.close())
 
   const membersOf = async (group: string) =>
-    (await writer.admin.describeGroup(group)).members.length
+    (await suite.writer.admin.describeGroup(group)).members.length
 
   test('a loop that does not ask for the next leaves; another goes on; it comes back when it asks', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const slow = new Journal()
     const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
@@ -74,7 +60,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     release()
     await until(() => consumer.assignment().length === 1)
     const before = slow.records.length
-    await write(writer, topic, 20, { partitions: 2, from: 20 })
+    await write(suite.writer, topic, 20, { partitions: 2, from: 20 })
     await until(() => slow.records.length + quick.records.length === before + 15 + 20)
     for (const each of [consumer, other]) await each.close()
     await Promise.all([reading, othersReading])
@@ -82,8 +68,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a loop over batches alone in its group reads the batch again, and one in time is left alone', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const journal = new Journal()
     const consumer = client.consumer({
@@ -96,7 +82,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     for await (const batch of consumer.batches()) {
       from.push(batch.fromOffset)
       await moment(LIMIT_MS / 4)
-      if (from.length === 1) void write(writer, topic, 10, { from: 10 })
+      if (from.length === 1) void write(suite.writer, topic, 10, { from: 10 })
       if (batch.fromOffset !== 10) continue
       if (from.length === 2) await until(() => journal.losses.length === 1)
       else break
@@ -107,8 +93,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a handler that hangs has its signal aborted, and is called for its record again', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const journal = new Journal()
     const consumer = client.consumer({
@@ -137,8 +123,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('one that hangs all the same is in the way of its own partition alone', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const journal = new Journal()
     const consumer = client.consumer({
@@ -158,7 +144,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
     await until(() => journal.losses.length > 0)
     const of = (partition: number) => journal.records.filter((it) => it.startsWith(`${partition}/`))
     const before = of(1).length
-    await write(writer, topic, 20, { partitions: 2, from: 20 })
+    await write(suite.writer, topic, 20, { partitions: 2, from: 20 })
     await until(() => of(1).length >= before + 10)
     expect(of(0)).toEqual(['0/0', '0/1', '0/2'])
     // It is given up again and again, so that another may have it; not all the time.
@@ -176,8 +162,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('one with an instanceId comes back to its partitions, which waited for it', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 8, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 8, { partitions: 2 })
     const group = newGroup()
     const journal = new Journal()
     const others = new Journal()
@@ -208,8 +194,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('what waits for its next attempt, or for records, is not overdue', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 2)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 2)
     const journal = new Journal()
     const options = { topics: [topic], maxPollIntervalMs: LIMIT_MS, ...journal.hooks }
     const consumer = client.consumer({ group: newGroup(), ...options })
@@ -227,8 +213,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('one that is closed while its work stands still has left', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 2)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 2)
     const group = newGroup()
     const journal = new Journal()
     const options = { topics: [topic], maxPollIntervalMs: LIMIT_MS, ...journal.hooks }

@@ -1,7 +1,6 @@
 /** Handlers of whole batches that say which record failed: what is done then, attempted again, and dead. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
 import {
   type Client,
   type DeadLetter,
@@ -9,21 +8,10 @@ import {
   type ReadRecord,
   RecordFailure,
 } from '../../../client/index.ts'
-import { DOORS, failure, NODE, newTopic, until, write } from '../reader/doors.ts'
-import { committedOf, newGroup, startGroupBroker } from './group-rig.ts'
+import { DOORS, failure, newTopic, until, write } from '../reader/doors.ts'
+import { committedOf, GroupSuite, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let writer: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  writer = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = GroupSuite.serve()
 
 const boom = new Error('boom')
 const retry = { attempts: 3, backoffMs: 1 }
@@ -35,14 +23,14 @@ const from = (offset: number, until = 9) =>
 describe.each(DOORS)('over $name', ({ connect }) => {
   let client: Client
   beforeAll(() => {
-    client = connect(broker.url)
+    client = connect(suite.broker.url)
   })
   afterAll(() => client.close())
 
   /** Ten records in one partition, which a handler is given until the last of them is done or dead. */
   async function tenRecords() {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     return { topic, group, consumer: client.consumer({ group, topics: [topic] }) }
   }

@@ -1,33 +1,18 @@
 /** What waits before another attempt takes nobody's turn, at any concurrency, and goes at once when it is wanted elsewhere. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
-import type { Client } from '../../../client/index.ts'
-import { NODE, newTopic, until, write } from '../reader/doors.ts'
-import { allOf, committedOf, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { expect, test } from 'vitest'
+import { newTopic, until, write } from '../reader/doors.ts'
+import { allOf, committedOf, GroupSuite, Journal, moment, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let client: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  client = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await client.close()
-  await broker[Symbol.asyncDispose]()
-})
-
-const moment = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const suite = GroupSuite.serve()
 
 test.each([1, 2])(
   'with concurrency %i, records that wait hold up no other partition',
   async (concurrency) => {
-    const topic = await newTopic(client, 5)
-    await write(client, topic, 100, { partitions: 5 })
+    const topic = await newTopic(suite.writer, 5)
+    await write(suite.writer, topic, 100, { partitions: 5 })
     const group = newGroup()
-    const consumer = client.consumer({ group, topics: [topic] })
+    const consumer = suite.writer.consumer({ group, topics: [topic] })
     const journal = new Journal()
     let attempts = 0
     const running = consumer.run(
@@ -44,17 +29,17 @@ test.each([1, 2])(
     await consumer.close()
     await running
     expect(attempts).toBe(3)
-    expect((await committedOf(client, group)).slice(-2)).toEqual([20, 20])
+    expect((await committedOf(suite.writer, group)).slice(-2)).toEqual([20, 20])
   },
 )
 
 test.each([1, 2, 4])(
   'with concurrency %i, never more at a time, each partition in order',
   async (concurrency) => {
-    const topic = await newTopic(client, 6)
-    await write(client, topic, 180, { partitions: 6 })
+    const topic = await newTopic(suite.writer, 6)
+    await write(suite.writer, topic, 180, { partitions: 6 })
     const group = newGroup()
-    const consumer = client.consumer({ group, topics: [topic] })
+    const consumer = suite.writer.consumer({ group, topics: [topic] })
     const journal = new Journal()
     const wrong: string[] = []
     const last = new Map<number, number>()
@@ -81,15 +66,15 @@ test.each([1, 2, 4])(
     expect(wrong).toEqual([])
     expect(most).toBe(concurrency)
     expect(journal.records.sort()).toEqual(allOf(6, 30).sort())
-    expect(await committedOf(client, group)).toEqual(Array(6).fill(30))
+    expect(await committedOf(suite.writer, group)).toEqual(Array(6).fill(30))
   },
 )
 
 test('a partition whose record has waited, and waits for its turn, goes at once when it is asked back', async () => {
-  const topic = await newTopic(client, 2)
-  await write(client, topic, 2, { partitions: 2 })
+  const topic = await newTopic(suite.writer, 2)
+  await write(suite.writer, topic, 2, { partitions: 2 })
   const group = newGroup()
-  const first = client.consumer({ group, topics: [topic] })
+  const first = suite.writer.consumer({ group, topics: [topic] })
   const { promise: goOn, resolve: open } = Promise.withResolvers<void>()
   let attempts = 0
   let isHanging = false
@@ -104,7 +89,7 @@ test('a partition whose record has waited, and waits for its turn, goes at once 
   await until(() => isHanging)
   await moment(100)
   const attemptsBefore = attempts
-  const second = client.consumer({ group, topics: [topic] })
+  const second = suite.writer.consumer({ group, topics: [topic] })
   const found: number[] = []
   const other = second.run(({ partition }) => {
     found.push(partition)
@@ -115,5 +100,5 @@ test('a partition whose record has waited, and waits for its turn, goes at once 
   for (const consumer of [first, second]) await consumer.close()
   await Promise.all([running, other])
   expect(attempts).toBe(attemptsBefore)
-  expect(await committedOf(client, group)).toEqual([1, 1])
+  expect(await committedOf(suite.writer, group)).toEqual([1, 1])
 })

@@ -1,7 +1,6 @@
 /** `run` and `runBatches`: order, concurrency, what happens when a handler throws, and how a run ends. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
 import {
   type Client,
   type DeadLetter,
@@ -11,23 +10,10 @@ import {
   SpoolError,
   string,
 } from '../../../client/index.ts'
-import { DOORS, failure, NODE, newTopic, until, write } from '../reader/doors.ts'
-import { allOf, committedOf, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { DOORS, failure, newTopic, until, write } from '../reader/doors.ts'
+import { allOf, committedOf, GroupSuite, Journal, moment, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let writer: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  writer = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
-
-const moment = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const suite = GroupSuite.serve()
 
 /** How many are under way, and of which partition. */
 class Watch {
@@ -55,13 +41,13 @@ class Watch {
 describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   let client: Client
   beforeAll(() => {
-    client = connect(broker.url)
+    client = connect(suite.broker.url)
   })
   afterAll(() => client.close())
 
   test.each([1, 3, 10])('with concurrency %i, each partition in order', async (concurrency) => {
-    const topic = await newTopic(writer, 6)
-    await write(writer, topic, 300, { partitions: 6 })
+    const topic = await newTopic(suite.writer, 6)
+    await write(suite.writer, topic, 300, { partitions: 6 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const watch = new Watch()
@@ -82,9 +68,9 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('a partition that hangs holds up no other, also where more of it comes than may wait', async () => {
-    const topic = await newTopic(writer, 3)
+    const topic = await newTopic(suite.writer, 3)
     const value = 'x'.repeat(10_000)
-    await using producer = writer.producer({ topic, batchBytes: 20_000 })
+    await using producer = suite.writer.producer({ topic, batchBytes: 20_000 })
     for (let at = 0; at < 100; at++) {
       await producer.sendMany([0, 1, 2].map((partition) => ({ partition, value })))
     }
@@ -109,8 +95,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('a handler that throws is called again, after a while, until it does not', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 10)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 10)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const calls: string[] = []
@@ -139,8 +125,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
     ['after its attempts', { retry: { attempts: 3, backoffMs: 1 } }, 3],
     ['when another is not worth it', { retry: { isWorthIt: () => false } }, 1],
   ])('without dead letters the run ends with what was thrown, %s', async (_, options, attempts) => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 40, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 40, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     let calls = 0
@@ -165,8 +151,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('a record that nobody can work on goes to the dead letters, with all that is known of it', async () => {
-    const topic = await newTopic(writer, 2)
-    await using producer = writer.producer({ topic })
+    const topic = await newTopic(suite.writer, 2)
+    await using producer = suite.writer.producer({ topic })
     const bytes = Uint8Array.of(0, 255, 128)
     for (let at = 0; at < 4; at++) await producer.send({ partition: 1, value: `${at}` })
     await producer.send({
@@ -226,8 +212,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('what a serde can not read is not attempted again', async () => {
-    const topic = await newTopic(writer)
-    await using producer = writer.producer({ topic, value: string })
+    const topic = await newTopic(suite.writer)
+    await using producer = suite.writer.producer({ topic, value: string })
     for (const value of ['1', '{', '3']) await producer.send({ value })
     const dead = `unreadable-${door}`
     const consumer = client.consumer({ group: newGroup(), topics: [topic], value: json<number>() })
@@ -253,8 +239,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('without create, a topic for dead letters that is not there ends the run', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 2)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 2)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const running = consumer.run({ deadLetter: { create: false } }, () => {
@@ -326,7 +312,7 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   test('dead letters that would come back to where they are from end the run, with nothing written', async () => {
     const name = `circle-${door}`
     await client.admin.createTopic({ name, partitions: 1 })
-    await write(writer, name, 1)
+    await write(suite.writer, name, 1)
     const never = () => {
       throw new Error('never')
     }
@@ -348,8 +334,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('batches are done as a whole, attempted again as a whole, and dead as a whole', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 200, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 200, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const journal = new Journal()
@@ -384,8 +370,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('a partition that is asked back while its record is attempted again goes at once', async () => {
-    const topic = await newTopic(writer, 2)
-    await using producer = writer.producer({ topic })
+    const topic = await newTopic(suite.writer, 2)
+    await using producer = suite.writer.producer({ topic })
     for (let at = 0; at < 5; at++) await producer.send({ value: `${at}`, partition: 1 })
     const group = newGroup()
     const first = client.consumer({ group, topics: [topic] })
@@ -409,8 +395,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('a handler that takes too long hears that its partition is somebody else’s', async () => {
-    const topic = await newTopic(writer, 2)
-    await using producer = writer.producer({ topic })
+    const topic = await newTopic(suite.writer, 2)
+    await using producer = suite.writer.producer({ topic })
     for (let at = 0; at < 3; at++) await producer.send({ value: `${at}`, partition: 1 })
     const group = newGroup()
     const journal = new Journal()
@@ -438,8 +424,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('pause, seek and reset while handlers work: never two of a partition at a time', async () => {
-    const topic = await newTopic(writer, 3)
-    await write(writer, topic, 300, { partitions: 3 })
+    const topic = await newTopic(suite.writer, 3)
+    await write(suite.writer, topic, 300, { partitions: 3 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const inHand = new Map<number, number>()
@@ -475,8 +461,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('closing waits for handlers, for a while, and a signal ends a run with its reason', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 5)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 5)
     const group = newGroup()
     const stop = new AbortController()
     const consumer = client.consumer({ group, topics: [topic], signal: stop.signal })

@@ -1,36 +1,24 @@
 /** What a program does with what it holds: commits by hand, pauses, resumes, seeks. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
 import type { Client, ReadBatch, ReadRecord } from '../../../client/index.ts'
-import { DOORS, failure, NODE, newTopic, until, write } from '../reader/doors.ts'
-import { committedOf, consume, Journal, newGroup, startGroupBroker } from './group-rig.ts'
+import { DOORS, failure, newTopic, until, write } from '../reader/doors.ts'
+import { committedOf, consume, GroupSuite, Journal, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let writer: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  writer = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = GroupSuite.serve()
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 200))
 
 describe.each(DOORS)('over $name', ({ connect }) => {
   let client: Client
   beforeAll(() => {
-    client = connect(broker.url)
+    client = connect(suite.broker.url)
   })
   afterAll(() => client.close())
 
   test('without autoCommit nothing is committed but what the program commits', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const given: ReadRecord[] = []
     const consumer = client.consumer({
@@ -73,8 +61,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('commit() commits all that is done, and nothing that is in hand', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], autoCommit: false })
     expect(await failure(consumer.commit())).toMatchObject({ code: 'FENCED_MEMBER_EPOCH' })
@@ -99,8 +87,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('commits that do not wait for each other end with the furthest', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 100)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 100)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], autoCommit: false })
     const commits: Promise<void>[] = []
@@ -117,8 +105,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('what is not held, or no offset, is refused', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 5)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 5)
     const consumer = client.consumer({ group: newGroup(), topics: [topic] })
     const offset = { topic, partition: 0, offset: 1 }
     expect(await failure(consumer.commit(offset))).toMatchObject({ code: 'FENCED_MEMBER_EPOCH' })
@@ -157,8 +145,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a paused partition gives nothing, others go on, and resuming leaves nothing out', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 200, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 200, { partitions: 2 })
     const consumer = client.consumer({ group: newGroup(), topics: [topic] })
     const journal = new Journal()
     const of = (partition: number) => journal.records.filter((it) => it.startsWith(`${partition}/`))
@@ -174,7 +162,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
       { partition: 1, position: 100, isPaused: false },
     ])
     consumer.pause(places)
-    await write(writer, topic, 20, { partitions: 2 })
+    await write(suite.writer, topic, 20, { partitions: 2 })
     await until(() => of(1).length === 110)
     consumer.resume(places)
     consumer.resume(places)
@@ -185,15 +173,15 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('everything may be paused, and what is not held is left alone', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const consumer = client.consumer({ group: newGroup(), topics: [topic] })
     consumer.pause([{ topic, partition: 0 }])
     const journal = new Journal()
     const reading = consume(consumer, journal)
     await until(() => journal.records.length === 20)
     consumer.pause([...consumer.assignment(), { topic, partition: 17 }])
-    await write(writer, topic, 20, { partitions: 2 })
+    await write(suite.writer, topic, 20, { partitions: 2 })
     await settled()
     expect(journal.records).toHaveLength(20)
     consumer.resume(consumer.assignment())
@@ -203,8 +191,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('seek goes on anywhere, also from within the loop, and is what is committed', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 40, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 40, { partitions: 2 })
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic] })
     const journal = new Journal()
@@ -244,8 +232,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('seek in onAssigned is where a partition begins', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.writer, 2)
+    await write(suite.writer, topic, 20, { partitions: 2 })
     const journal = new Journal()
     const group = newGroup()
     const consumer = client.consumer({
@@ -264,8 +252,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('what was sought beyond the end is not committed, and the loop goes on where outOfRange says', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 5)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 5)
     const group = newGroup()
     const consumer = client.consumer({ group, topics: [topic], autoCommitIntervalMs: 10 })
     const journal = new Journal()
@@ -285,8 +273,8 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('an offset that was removed meanwhile is passed over, or ends the loop where that is asked', async () => {
-    const topic = await newTopic(writer)
-    await write(writer, topic, 100)
+    const topic = await newTopic(suite.writer)
+    await write(suite.writer, topic, 100)
     for (const outOfRange of ['earliest', 'error'] as const) {
       const consumer = client.consumer({ group: newGroup(), topics: [topic], outOfRange })
       const offsets: number[] = []
@@ -297,7 +285,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
           else break
         }
       })()
-      await writer.admin.trim(topic, 0, 60)
+      await suite.writer.admin.trim(topic, 0, 60)
       if (outOfRange === 'error') {
         expect(await failure(reading)).toMatchObject({ code: 'OFFSET_OUT_OF_RANGE' })
       } else {

@@ -2,33 +2,21 @@
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { TestBroker } from '../../../broker/testing.ts'
-import type { Client, DeadLetter, RunOptions } from '../../../client/index.ts'
-import { failure, NODE, newTopic, until } from '../reader/doors.ts'
-import { committedOf, newGroup, startGroupBroker } from './group-rig.ts'
+import { expect, test } from 'vitest'
+import type { DeadLetter, RunOptions } from '../../../client/index.ts'
+import { failure, newTopic, until } from '../reader/doors.ts'
+import { committedOf, GroupSuite, newGroup } from './group-rig.ts'
 
-let broker: TestBroker
-let client: Client
-
-beforeAll(async () => {
-  broker = await startGroupBroker()
-  client = NODE.connect(broker.url)
-})
-
-afterAll(async () => {
-  await client.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = GroupSuite.serve()
 
 const VALUES = ['first', 'second', 'third', 'fourth']
 
 /** A topic of four batches, of two records each, the second of which is broken; and the bytes of that. */
 async function brokenTopic(config: Record<string, string> = {}): Promise<string> {
-  const topic = await newTopic(client, 1, config)
-  await using producer = client.producer({ topic, compression: 'none' })
+  const topic = await newTopic(suite.writer, 1, config)
+  await using producer = suite.writer.producer({ topic, compression: 'none' })
   for (const value of VALUES) await producer.sendMany([{ value }, { value }])
-  const file = join(broker.dataDir, `${topic}-0/00000000000000000000.log`)
+  const file = join(suite.broker.dataDir, `${topic}-0/00000000000000000000.log`)
   const bytes = readFileSync(file)
   bytes[bytes.indexOf('second')]! ^= 1
   writeFileSync(file, bytes)
@@ -37,7 +25,7 @@ async function brokenTopic(config: Record<string, string> = {}): Promise<string>
 
 /** Runs until so many records are handled, by records or by batches. */
 async function runOver(topic: string, group: string, kind: string, options: RunOptions) {
-  const consumer = client.consumer({ group, topics: [topic] })
+  const consumer = suite.writer.consumer({ group, topics: [topic] })
   const found: string[] = []
   const take = ({ value }: { readonly value: unknown }) => found.push(String(value))
   const running =
@@ -61,10 +49,10 @@ test.each(['records', 'batches'])(
     const onDeadLetter = (letter: DeadLetter) => letters.push(letter)
     const found = await runOver(topic, group, kind, { deadLetter: { onDeadLetter } })
     expect(found).toEqual(['first', 'first', 'third', 'third', 'fourth', 'fourth'])
-    expect(await committedOf(client, group)).toEqual([8])
+    expect(await committedOf(suite.writer, group)).toEqual([8])
     const error = expect.objectContaining({ code: 'CORRUPT_MESSAGE' })
     expect(letters).toMatchObject([{ topic, partition: 0, offset: 2, nextOffset: 4, error }])
-    const dead = await Array.fromAsync(client.reader(`${topic}.dlq`, { until: 'latest' }))
+    const dead = await Array.fromAsync(suite.writer.reader(`${topic}.dlq`, { until: 'latest' }))
     expect(dead).toHaveLength(1)
     const { headers, valueBytes } = dead[0]!
     expect(Object.fromEntries(headers)).toMatchObject({
@@ -87,5 +75,5 @@ test.each(['records', 'batches'])('without them it ends a run over %s, as ever',
   const ended = await failure(runOver(topic, group, kind, {}))
   const extensions = { topic, partition: 0, offset: 2, nextOffset: 4 }
   expect(ended).toMatchObject({ code: 'CORRUPT_MESSAGE', extensions })
-  expect(await committedOf(client, group)).toEqual([2])
+  expect(await committedOf(suite.writer, group)).toEqual([2])
 })
