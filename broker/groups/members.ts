@@ -19,7 +19,7 @@ import type {
 } from './group-event.ts'
 import type { GroupLimits } from './group-limits.ts'
 import { unknownGroup, unknownMember } from './group-refusals.ts'
-import { type GroupState, LEFT_FOR_A_WHILE } from './group-state.ts'
+import { type GroupState, LEFT_FOR_A_WHILE, NEW_MEMBER } from './group-state.ts'
 import {
   changesAssignment,
   checkDetails,
@@ -170,13 +170,15 @@ function checkMember(state: GroupState, event: HeartbeatEvent | LeaveEvent): voi
 
 /**
  * @throws SpoolError FENCED_MEMBER_EPOCH, unless the epoch is the member's, or the one before with nothing
- * owned that it does not have: then the reply that told it of the rise was lost.
+ * owned that it does not have: then the reply that told it of the rise was lost. Nobody was ever told an
+ * epoch of 0: whoever missed the reply to its join joins again.
  */
 function checkEpoch(state: GroupState, { memberId, memberEpoch, owned }: HeartbeatEvent): void {
   const current = state.current(memberId)
   const isAway = current.memberEpoch === LEFT_FOR_A_WHILE
   if (!isAway && memberEpoch === current.memberEpoch) return
   const missedReply =
+    memberEpoch > NEW_MEMBER.memberEpoch &&
     memberEpoch === current.previousMemberEpoch &&
     memberEpoch < current.memberEpoch &&
     owned !== null &&

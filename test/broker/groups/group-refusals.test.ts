@@ -102,6 +102,18 @@ describe('refusals name the field, the value and the bounds', () => {
     expect(told('b', { sessionTimeoutMs: 1_000 })).toBe(333)
   })
 
+  test('nobody was told epoch 0, so nobody comes with it: not after a reset, nor after any join', () => {
+    const rig = rigWith(1, 'a')
+    rig.do({
+      kind: 'reset',
+      targets: [
+        { topic: 'orders', partition: 0, to: { offset: 1 }, logStartOffset: 0, logEndOffset: 9 },
+      ],
+    })
+    expect(rig.do(join('b')).reply.memberEpoch).toBe(3)
+    expect(refusalOf(rig, beat('b', 0, [], rig)).code).toBe('FENCED_MEMBER_EPOCH')
+  })
+
   test('a member that is away is fenced, with whatever epoch it comes', () => {
     const rig = rigWith(1)
     rig.do(join('a', { instanceId: 'one' }))
