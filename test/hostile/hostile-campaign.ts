@@ -55,9 +55,12 @@ function costs({ after, peakMiB, afterMiB }: Outcome): string {
   }
   table('floods, and the most memory during each', floods)
   const [before, after] = [broker.memoryBeforeMiB, broker.memoryMiB()]
+  const held = await broker.heldMemoryMiB()
   const lost = await broker.lostRecords()
   wrongCount += lost.length
-  console.log(`\nMemory before ${before.toFixed(0)} MiB, after ${after.toFixed(0)} MiB.`)
+  console.log(
+    `\nMemory before ${before.toFixed(0)} MiB, after ${after.toFixed(0)} MiB; ${held.toFixed(0)} MiB of it in use.`,
+  )
   console.log(
     `${broker.acknowledgedCount} records acknowledged. ${lost.join('; ') || 'None lost.'}`,
   )
