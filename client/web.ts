@@ -56,7 +56,7 @@ export {
 export { type ErrorCode, type FailureOutcome, SpoolError } from './api/errors.ts'
 export { Client, type ReadyOptions } from './client.ts'
 export { type ConnectOptions, DEFAULT_URL } from './connect-options.ts'
-export { Consumer, type HeldPlace, type TopicPartition } from './consumer/consumer.ts'
+export { Consumer, type HeldPlace } from './consumer/consumer.ts'
 export type {
   AssignedPlace,
   ConsumerHooks,
@@ -66,6 +66,7 @@ export type {
   Trouble,
 } from './consumer/consumer-hooks.ts'
 export type { ConsumerOptions } from './consumer/consumer-options.ts'
+export type { TopicPartition } from './consumer/held-partition.ts'
 export type { ConsumerOffset, ToCommit } from './consumer/offsets-given.ts'
 export { RecordFailure } from './consumer/record-failure.ts'
 export type {

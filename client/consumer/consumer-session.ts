@@ -16,7 +16,8 @@ import { type HeldPartition, HeldPartitions } from './held-partition.ts'
 import { Pace } from './pace.ts'
 import { Patience } from './patience.ts'
 import { Rebalance } from './rebalance.ts'
-import type { Worker } from './worker.ts'
+import { Steering } from './steering.ts'
+import type { DropReason, Worker } from './worker.ts'
 
 export interface GivenBatch<K, V> {
   readonly held: HeldPartition<K, V>
@@ -34,6 +35,7 @@ export class ConsumerSession<K, V> {
   readonly held = new HeldPartitions<K, V>()
   readonly committer: Committer
   readonly sources: AssignedSources<K, V>
+  readonly steering: Steering<K, V>
   readonly #settings: ConsumerSettings<K, V>
   readonly #member: GroupMember
   readonly #rebalance: Rebalance<K, V>
@@ -50,12 +52,15 @@ export class ConsumerSession<K, V> {
   #closed: Promise<void> | undefined
   readonly #whenClosed = Promise.withResolvers<void>()
 
-  constructor({ transport, settings: client }: ClientContext, settings: ConsumerSettings<K, V>) {
+  constructor(context: ClientContext, settings: ConsumerSettings<K, V>) {
+    const { transport, settings: client } = context
     this.#settings = settings
     this.#closeTimeoutMs = settings.closeTimeoutMs
     this.patience = new Patience(settings.maxPollIntervalMs, () => this.#ticked())
     const requests = new GroupRequests(transport, settings.group)
     const asking = { backoff: client, requestTimeoutMs: client.requestTimeoutMs }
+    const { held } = this
+    const drop = (held: HeldPartition<K, V>, reason: DropReason) => this.#worker?.drop(held, reason)
     const onFailure = (error: unknown) => this.#fail(error)
     this.sources = new AssignedSources({
       transport,
@@ -63,13 +68,14 @@ export class ConsumerSession<K, V> {
       onBatch: () => this.wake(),
       onFailure,
     })
+    this.steering = new Steering({ context, held, sources: this.sources, drop })
     this.#member = new GroupMember({
       ...asking,
       requests,
       subscription: subscriptionOf(settings),
       events: {
         owned: () =>
-          [...this.held].map(({ topic, topicId, partition }) => ({ topic, topicId, partition })),
+          [...held].map(({ topic, topicId, partition }) => ({ topic, topicId, partition })),
         assigned: (assignment) => this.#rebalance.assigned(assignment),
         fenced: (error) => this.#rebalance.fenced(error),
         commit: async () => {
@@ -91,14 +97,14 @@ export class ConsumerSession<K, V> {
       settle: () => this.settle(),
     })
     this.#rebalance = new Rebalance({
-      held: this.held,
+      held,
       serdes: settings,
       hooks: settings.hooks,
       rebalanceTimeoutMs: settings.rebalanceTimeoutMs,
       autoCommit: settings.autoCommit,
       sources: this.sources,
       committer: this.committer,
-      drop: (held, reason) => this.#worker?.drop(held, reason),
+      drop,
       onLetGo: () => this.#member.hurry(),
       onFailure,
     })
@@ -180,29 +186,6 @@ export class ConsumerSession<K, V> {
     this.settle()
     for (const { tracker } of this.held) if (tracker.isInHand) return true
     return false
-  }
-
-  /** Gives nothing more of the partition until it is resumed. */
-  pause(held: HeldPartition<K, V>): void {
-    if (held.isPaused) return
-    this.#worker?.drop(held, 'paused')
-    held.isPaused = true
-    this.sources.remove([held])
-  }
-
-  resume(held: HeldPartition<K, V>): void {
-    if (!held.isPaused) return
-    held.isPaused = false
-    held.suppliedTo = held.tracker.position
-    if (held.isGiving) this.sources.add([held])
-  }
-
-  /** Goes on at `offset`. */
-  seek(held: HeldPartition<K, V>, offset: number): void {
-    this.#worker?.drop(held, 'sought')
-    this.sources.remove([held])
-    held.seek(offset)
-    if (held.isGiving) this.sources.add([held])
   }
 
   /** `ready` resolves. */

@@ -1,17 +1,15 @@
 /**
  * Reads topics together with the other consumers of a group: each partition has one of them, and what is
- * done is committed. At least once: what was not committed when a consumer ended is read again. Owns that
- * one loop at a time reads; a consumer that no loop reads is no member of its group.
+ * done is committed. At least once: what was not committed when a consumer ended is read again. One loop at
+ * a time reads (`loop-slot.ts`), as a member of its own; a consumer that no loop reads is no member of its group.
  */
 
-import { type ErrorCode, SpoolError } from '../api/errors.ts'
+import { SpoolError } from '../api/errors.ts'
 import type { ClientContext } from '../client-context.ts'
-import { offsetsAsker } from '../reader/ask-offsets.ts'
-import { type PositionLike, positionOf, positionText } from '../reader/position-text.ts'
+import type { PositionLike } from '../reader/position-text.ts'
 import type { ReadBatch } from '../reader/read-batch.ts'
 import { ReadLoop, type Taker } from '../reader/read-loop.ts'
 import type { ReadRecord } from '../reader/read-record.ts'
-import { Attempts } from './attempts.ts'
 import {
   type ConsumerOptions,
   type ConsumerSettings,
@@ -19,19 +17,12 @@ import {
 } from './consumer-options.ts'
 import { ConsumerSession } from './consumer-session.ts'
 import { GroupBatchTaker, GroupRecordTaker } from './consumer-takers.ts'
-import { DeadLetterOffice } from './dead-letters.ts'
-import type { HeldPartition } from './held-partition.ts'
+import { HandlerRun } from './handler-run.ts'
+import type { TopicPartition } from './held-partition.ts'
+import { LoopSlot } from './loop-slot.ts'
 import { offsetsGiven, type ToCommit } from './offsets-given.ts'
 import { type Handler, type RunOptions, runSettings } from './run-options.ts'
-import { Runner } from './runner.ts'
-import { takenAway } from './taken-away.ts'
-import { within } from './within.ts'
 import type { Worker } from './worker.ts'
-
-export interface TopicPartition {
-  readonly topic: string
-  readonly partition: number
-}
 
 /** A partition that a consumer holds. */
 export interface HeldPlace extends TopicPartition {
@@ -40,27 +31,23 @@ export interface HeldPlace extends TopicPartition {
   readonly isPaused: boolean
 }
 
-/** What reads now. */
-interface OpenLoop<K, V> {
-  readonly session: ConsumerSession<K, V>
-  /** Ends it where it is. */
-  end(): Promise<void>
-}
-
 export class Consumer<K = string | Uint8Array, V = unknown>
   implements AsyncIterable<ReadRecord<K, V>>, AsyncDisposable
 {
   readonly group: string
   readonly #context: ClientContext
   readonly #settings: ConsumerSettings<K, V>
-  #loop: OpenLoop<K, V> | undefined
-  #closed: Promise<void> | undefined
+  readonly #slot: LoopSlot<K, V>
 
   /** @internal Made by `client.consumer`. */
   constructor(context: ClientContext, options: ConsumerOptions<K, V>) {
     this.#context = context
     this.#settings = consumerSettings(options)
     this.group = this.#settings.group
+    this.#slot = new LoopSlot(
+      () => new ConsumerSession(context, this.#settings),
+      this.#settings.closeTimeoutMs,
+    )
   }
 
   /**
@@ -115,19 +102,19 @@ export class Consumer<K = string | Uint8Array, V = unknown>
    * since the record was given; whatever else the broker refuses with.
    */
   async commit(...given: [] | [done: ToCommit]): Promise<void> {
-    const session = this.#openSession()
+    const session = this.#slot.openSession()
     const offsets = given.length === 0 ? session.allDone() : offsetsGiven(given[0], session.held)
     await session.committer.commit(offsets)
   }
 
   /** As the group knows it, while a loop or a run reads; another one for each. */
   get memberId(): string | undefined {
-    return this.#loop?.session.memberId
+    return this.#slot.session?.memberId
   }
 
   /** The partitions that it holds now, and where it is in each. */
   assignment(): HeldPlace[] {
-    const { session } = this.#loop ?? {}
+    const { session } = this.#slot
     session?.settle()
     return [...(session?.held ?? [])].map(({ topic, partition, tracker, isPaused }) => {
       return { topic, partition, position: tracker.position, isPaused }
@@ -139,13 +126,11 @@ export class Consumer<K = string | Uint8Array, V = unknown>
    * alone: they may have gone a moment ago.
    */
   pause(partitions: Iterable<TopicPartition>): void {
-    const { session } = this.#loop ?? {}
-    for (const held of this.#heldOf(partitions)) session?.pause(held)
+    this.#slot.session?.steering.pause(partitions)
   }
 
   resume(partitions: Iterable<TopicPartition>): void {
-    const { session } = this.#loop ?? {}
-    for (const held of this.#heldOf(partitions)) session?.resume(held)
+    this.#slot.session?.steering.resume(partitions)
   }
 
   /**
@@ -157,13 +142,7 @@ export class Consumer<K = string | Uint8Array, V = unknown>
    * @throws SpoolError FENCED_MEMBER_EPOCH when the partition is not this consumer's.
    */
   async seek(topic: string, partition: number, position: PositionLike): Promise<void> {
-    const session = this.#openSession()
-    const wanted = positionOf(position, 'position')
-    const held = session.held.named(topic, partition)
-    if (held === undefined || held.isLeaving) throw takenAway({ topic, partition })
-    const offset = wanted.kind === 'offset' ? wanted.offset : await this.#offsetAt(held, position)
-    if (held.isGone || held.isLeaving) throw takenAway(held)
-    session.seek(held, offset)
+    await this.#slot.openSession().steering.seek(topic, partition, position)
   }
 
   /**
@@ -172,11 +151,7 @@ export class Consumer<K = string | Uint8Array, V = unknown>
    * hook. Another loop may begin once that one has ended.
    */
   stop(): void {
-    const loop = this.#loop
-    if (loop === undefined) return
-    loop.session.stop()
-    // It is asking for the next one already, or is still joining. What it rejects with, the loop does too.
-    if (!loop.session.isInHand) loop.end().catch(() => {})
+    this.#slot.stop()
   }
 
   /**
@@ -184,32 +159,20 @@ export class Consumer<K = string | Uint8Array, V = unknown>
    * what is in hand as long as `closeTimeoutMs`. To be called from outside: within the loop or a handler it
    * would wait for itself, so there `break`, or `stop()`. Idempotent.
    */
-  close(): Promise<void> {
-    this.#closed ??= this.#close()
-    return this.#closed
+  async close(): Promise<void> {
+    await this.#slot.close()
+    this.#context.forget(this)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
 
-  async #close(): Promise<void> {
-    const loop = this.#loop
-    if (loop !== undefined) {
-      const { session } = loop
-      const endsAtMs = performance.now() + this.#settings.closeTimeoutMs
-      session.stop()
-      if (session.isInHand) await within(session.whenClosed, endsAtMs)
-      await loop.end()
-    }
-    this.#context.forget(this)
-  }
-
   #newLoop<T>(takerOf: (session: ConsumerSession<K, V>) => Taker<T> & Worker<K, V>): ReadLoop<T> {
     const loop = new ReadLoop<T>({
       signal: this.#settings.signal,
       open: async (signal) => {
-        const { session } = this.#begin(() => loop.end())
+        const session = this.#slot.begin(() => loop.end())
         const taker = takerOf(session)
         await session.start(taker, signal)
         return taker
@@ -224,85 +187,13 @@ export class Consumer<K = string | Uint8Array, V = unknown>
     second: Handler<T> | undefined,
   ): Promise<void> {
     const [options, handler] = typeof first === 'function' ? [{}, first] : [first, second]
-    if (typeof handler !== 'function') throw refused('INVALID_CONFIG', 'run is given no handler')
-    const { concurrency, retry, deadLetter } = runSettings(options, this.#settings.topics)
-    const { signal } = this.#settings
-    signal?.throwIfAborted()
-    const ending = new AbortController()
-    const abort = () => ending.abort(signal?.reason)
-    const { promise: ended, resolve: end } = Promise.withResolvers<void>()
-    let isEnded = false
-    const { session } = this.#begin(() => {
-      isEnded ||= !ending.signal.aborted
-      ending.abort()
-      return ended
-    })
-    signal?.addEventListener('abort', abort, { once: true })
-    const { closeTimeoutMs } = this.#settings
-    const office =
-      deadLetter && new DeadLetterOffice(this.#context, this.group, deadLetter, closeTimeoutMs)
-    const runner = new Runner({
-      ...this.#settings,
-      session,
-      attempts: new Attempts<K, V, T>({ handler, retry, office, patience: session.patience }),
-      isOfBatches,
-      concurrency,
-    })
-    try {
-      await runner.run(ending.signal)
-      signal?.throwIfAborted()
-    } catch (error) {
-      // Ended while it was still joining: that is no failure.
-      if (!isEnded || error !== ending.signal.reason) throw error
-    } finally {
-      signal?.removeEventListener('abort', abort)
-      try {
-        await office?.close()
-      } finally {
-        end()
-      }
+    if (typeof handler !== 'function') {
+      throw new SpoolError('INVALID_CONFIG', 'run is given no handler', { outcome: 'refused' })
     }
+    const [context, settings] = [this.#context, this.#settings]
+    const given = runSettings(options, settings.topics)
+    const run = new HandlerRun<K, V, T>({ context, settings, handler, isOfBatches, ...given })
+    settings.signal?.throwIfAborted()
+    await run.work(this.#slot.begin(() => run.end()))
   }
-
-  #begin(end: () => Promise<void>): OpenLoop<K, V> {
-    if (this.#closed !== undefined) throw refused('CLIENT_CLOSED', 'the consumer was closed')
-    if (this.#loop !== undefined) {
-      throw refused(
-        'INVALID_REQUEST',
-        'a loop reads with this consumer already: end it first (break, return()), or make another consumer',
-      )
-    }
-    const loop = { session: new ConsumerSession(this.#context, this.#settings), end }
-    this.#loop = loop
-    // Hooks that are called on the way out may still commit.
-    void loop.session.whenClosed.then(() => {
-      if (this.#loop === loop) this.#loop = undefined
-    })
-    return loop
-  }
-
-  #openSession(): ConsumerSession<K, V> {
-    if (this.#loop !== undefined) return this.#loop.session
-    throw refused('FENCED_MEMBER_EPOCH', 'no loop reads with this consumer: it is in no group now')
-  }
-
-  #heldOf(partitions: Iterable<TopicPartition>): HeldPartition<K, V>[] {
-    const { held } = this.#loop?.session ?? {}
-    return [...partitions].flatMap((it) => held?.named(it.topic, it.partition) ?? [])
-  }
-
-  async #offsetAt(held: HeldPartition<K, V>, position: PositionLike): Promise<number> {
-    const { topic, topicId, partition } = held
-    const timeoutMs = this.#context.settings.requestTimeoutMs
-    const signal = this.#context.closed
-    const ask = offsetsAsker(this.#context, topic, { timeoutMs, signal })
-    const answer = await ask(positionText(position, 'position'))
-    const found = answer.partitions.find((it) => it.partition === partition)
-    if (answer.topicId !== topicId || found === undefined) throw takenAway(held)
-    return found.offset
-  }
-}
-
-function refused(code: ErrorCode, detail: string): SpoolError {
-  return new SpoolError(code, detail, { outcome: 'refused' })
 }

@@ -9,6 +9,11 @@ import type { Deserializer } from '../serdes/serde.ts'
 import type { ReadRange } from '../transport.ts'
 import { OffsetTracker } from './offset-tracker.ts'
 
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
 /** A partition as the broker gives it, with the offset to begin at. */
 export type PlaceToRead = AssignedPartition & { readonly offset: number }
 
@@ -128,6 +133,6 @@ export function idOf(place: { readonly topicId: string; readonly partition: numb
   return `${place.partition}/${place.topicId}`
 }
 
-function nameOf(place: { readonly topic: string; readonly partition: number }): string {
+function nameOf(place: TopicPartition): string {
   return `${place.partition}/${place.topic}`
 }

@@ -7,7 +7,7 @@
  *                                                 ▲             └─ threw ─► rests ─┐
  *                                                 └────────────────────────────────┘
  *
- * Owns turns, lanes and their bounds, and how a run ends.
+ * Owns turns, lanes and their bounds. Joining and leaving is for `handler-run.ts`.
  */
 
 import { pause } from '../retry.ts'
@@ -46,24 +46,18 @@ export class Runner<K, V, T> implements Worker<K, V> {
     this.#options = options
   }
 
-  /** Joins, works until the session is stopped or something fails, and leaves. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { session } = this.#options
-    await session.start(this, signal)
-    const stop = () => session.stop()
-    signal.addEventListener('abort', stop, { once: true })
+  /**
+   * Works until the session is stopped or something fails, and waits for what is in hand then.
+   *
+   * @throws what failed first.
+   */
+  async work(): Promise<void> {
     try {
-      if (signal.aborted) stop()
-      await this.#work()
+      await this.#takeAll()
     } catch (error) {
       this.#failure ??= { reason: error }
-    } finally {
-      signal.removeEventListener('abort', stop)
     }
     await this.#finish()
-    await session.close().catch((error) => {
-      this.#failure ??= { reason: error }
-    })
     if (this.#failure !== undefined) throw this.#failure.reason
   }
 
@@ -102,7 +96,7 @@ export class Runner<K, V, T> implements Worker<K, V> {
     if (reason !== 'paused' && lanes[0]?.held === held) this.#lanes.delete(id)
   }
 
-  async #work(): Promise<void> {
+  async #takeAll(): Promise<void> {
     const { session } = this.#options
     do {
       for (let given = session.poll(); given !== undefined; given = session.poll())
