@@ -5,7 +5,7 @@
 
 import type { SourceCall, Transport } from '../transport.ts'
 import type { HeldPartition } from './held-partition.ts'
-import { type SuppliedBatch, TopicSource } from './topic-source.ts'
+import { type GivenBatch, TopicSource } from './topic-source.ts'
 
 export interface AssignedSourcesOptions {
   readonly transport: Transport
@@ -51,13 +51,14 @@ export class AssignedSources<K, V> {
     }
   }
 
-  poll(): SuppliedBatch<K, V> | undefined {
+  /** A batch that lies ready. */
+  poll(): GivenBatch<K, V> | undefined {
     for (let at = 0; at < this.#turns.length; at++) {
       const source = this.#turns[at]!
-      const supplied = source.poll()
-      if (supplied === undefined) continue
+      const given = source.poll()
+      if (given === undefined) continue
       this.#turns.push(...this.#turns.splice(at, 1))
-      return supplied
+      return given
     }
     return undefined
   }

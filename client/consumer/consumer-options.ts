@@ -1,5 +1,6 @@
 /** The options of a consumer: their types, defaults and checks, in one place. Pure. */
 
+import type { JoinGroup } from '../api/schemas/groups.ts'
 import { WAIT_MS_MAX } from '../api/schemas/records.ts'
 import { integerWithin, invalid, shown, TIMER_MS_MAX } from '../option-checks.ts'
 import { type PositionLike, positionText } from '../reader/position-text.ts'
@@ -90,18 +91,19 @@ const OTHERS: readonly (keyof ConsumerOptions)[] = [
 ]
 const NAMES = new Set<string>([...Object.keys(NUMBERS), ...HOOKS, ...TEXTS, ...OTHERS])
 
+export type Subscription = Omit<JoinGroup, 'memberId'>
+
+type SubscriptionOptions = Pick<
+  ConsumerOptions,
+  (typeof TEXTS)[number] | 'topics' | 'from' | 'assignor' | 'sessionTimeoutMs'
+>
+
 export interface ConsumerSettings<K, V> extends Readonly<Record<NumberName, number>> {
   readonly group: string
-  readonly topics: readonly string[] | undefined
-  readonly topicPattern: string | undefined
+  /** What it says of itself when it joins. */
+  readonly subscription: Subscription
   readonly key: Deserializer<K>
   readonly value: Deserializer<V>
-  /** In the one grammar. */
-  readonly from: string | undefined
-  readonly instanceId: string | undefined
-  readonly clientId: string | undefined
-  readonly assignor: 'uniform' | 'range' | undefined
-  readonly sessionTimeoutMs: number | undefined
   readonly autoCommit: boolean
   readonly outOfRange: OutOfRange
   readonly hooks: ConsumerHooks
@@ -119,11 +121,11 @@ export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): Consumer
   for (const name of Object.keys(options)) {
     if (!NAMES.has(name)) throw invalid(`there is no option ${name} of a consumer`)
   }
-  const { group, topics, from, sessionTimeoutMs, autoCommit = true, signal } = options
+  const { group, autoCommit = true, signal } = options
   if (typeof group !== 'string' || group === '') {
     throw invalid(`group is ${shown(group)}, not the name of a group`)
   }
-  if ((topics === undefined) === (options.topicPattern === undefined)) {
+  if ((options.topics === undefined) === (options.topicPattern === undefined)) {
     throw invalid('give topics or topicPattern, one of them')
   }
   if (typeof autoCommit !== 'boolean') {
@@ -136,19 +138,10 @@ export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): Consumer
   return {
     ...numbers,
     group,
-    topics: topics && checkedTopics(topics),
-    topicPattern: checkedText('topicPattern', options),
-    instanceId: checkedText('instanceId', options),
-    clientId: checkedText('clientId', options),
+    subscription: subscriptionOf(options, numbers),
     // Where no serde is given, the type parameters are those of these two.
     key: options.key ?? (autoKey as Deserializer<unknown> as Deserializer<K>),
     value: options.value ?? (auto as Deserializer<unknown> as Deserializer<V>),
-    from: from === undefined ? undefined : positionText(from, 'from'),
-    assignor: options.assignor && oneOf('assignor', options.assignor, ASSIGNORS),
-    sessionTimeoutMs:
-      sessionTimeoutMs === undefined
-        ? undefined
-        : integerWithin('sessionTimeoutMs', sessionTimeoutMs, { min: 1, max: DAY_MS }),
     autoCommit,
     outOfRange: outOfRange === 'error' ? undefined : outOfRange,
     hooks: checkedHooks(options),
@@ -158,6 +151,28 @@ export function consumerSettings<K, V>(options: ConsumerOptions<K, V>): Consumer
 
 const OUT_OF_RANGE = ['earliest', 'latest', 'error'] as const
 const ASSIGNORS = ['uniform', 'range'] as const
+
+function subscriptionOf(
+  options: SubscriptionOptions,
+  { rebalanceTimeoutMs }: Pick<ConsumerSettings<never, never>, 'rebalanceTimeoutMs'>,
+): Subscription {
+  const { topics, from, assignor, sessionTimeoutMs } = options
+  const said = {
+    topics: topics === undefined ? undefined : checkedTopics(topics),
+    topicPattern: checkedText('topicPattern', options),
+    instanceId: checkedText('instanceId', options),
+    clientId: checkedText('clientId', options),
+    from: from === undefined ? undefined : positionText(from, 'from'),
+    assignor: assignor && oneOf('assignor', assignor, ASSIGNORS),
+    sessionTimeoutMs:
+      sessionTimeoutMs === undefined
+        ? undefined
+        : integerWithin('sessionTimeoutMs', sessionTimeoutMs, { min: 1, max: DAY_MS }),
+    rebalanceTimeoutMs,
+  }
+  const isSaid = ([, value]: [string, unknown]) => value !== undefined
+  return Object.fromEntries(Object.entries(said).filter(isSaid))
+}
 
 function checkedTopics(topics: readonly string[]): readonly string[] {
   const isRight =

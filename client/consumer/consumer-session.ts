@@ -4,25 +4,21 @@
  * loop has in hand is its worker's (`consumer-takers.ts`, `runner.ts`).
  */
 
-import { SpoolError } from '../api/errors.ts'
 import type { ClientContext } from '../client-context.ts'
-import { ReadBatch } from '../reader/read-batch.ts'
 import { AssignedSources } from './assigned-sources.ts'
+import { AutoCommit } from './auto-commit.ts'
 import { Committer, type OffsetToTell } from './committer.ts'
 import type { ConsumerSettings } from './consumer-options.ts'
 import { GroupMember } from './group-member.ts'
-import { GroupRequests, isFenced, isNoAnswer } from './group-requests.ts'
+import { GroupRequests } from './group-requests.ts'
 import { type HeldPartition, HeldPartitions } from './held-partition.ts'
 import { Pace } from './pace.ts'
 import { Patience } from './patience.ts'
 import { Rebalance } from './rebalance.ts'
+import { Silence } from './silence.ts'
 import { Steering } from './steering.ts'
+import type { GivenBatch } from './topic-source.ts'
 import type { DropReason, Worker } from './worker.ts'
-
-export interface GivenBatch<K, V> {
-  readonly held: HeldPartition<K, V>
-  readonly batch: ReadBatch<K, V>
-}
 
 /** A broker that did not answer a join is not worth more: who can not leave falls silent. */
 const FAILED_START_MS = 1_000
@@ -36,27 +32,29 @@ export class ConsumerSession<K, V> {
   readonly committer: Committer
   readonly sources: AssignedSources<K, V>
   readonly steering: Steering<K, V>
-  readonly #settings: ConsumerSettings<K, V>
   readonly #member: GroupMember
+  readonly #silence: Silence
   readonly #rebalance: Rebalance<K, V>
+  readonly #autoCommit: AutoCommit<K, V> | undefined
   #worker: Worker<K, V> | undefined
-  #told: Promise<unknown> = Promise.resolve()
   /** The broker was not heard for so long that others may have what it holds. */
   #isDoubtful = false
   #isStopped = false
   #failure: { readonly reason: unknown } | undefined
-  #wake: (() => void) | undefined
-  #isCommitting = false
-  #commitTimer: ReturnType<typeof setInterval> | undefined
+  /** `ready` waits. */
+  #onWake: (() => void) | undefined
   #closeTimeoutMs: number
   #closed: Promise<void> | undefined
   readonly #whenClosed = Promise.withResolvers<void>()
 
   constructor(context: ClientContext, settings: ConsumerSettings<K, V>) {
     const { transport, settings: client } = context
-    this.#settings = settings
     this.#closeTimeoutMs = settings.closeTimeoutMs
-    this.patience = new Patience(settings.maxPollIntervalMs, () => this.#ticked())
+    this.patience = new Patience({
+      limitMs: settings.maxPollIntervalMs,
+      oldest: () => this.#worker?.oldest(),
+      onTick: (isOverdue) => (isOverdue ? this.#member.hurry() : this.#member.goOn()),
+    })
     const requests = new GroupRequests(transport, settings.group)
     const asking = { backoff: client, requestTimeoutMs: client.requestTimeoutMs }
     const { held } = this
@@ -65,27 +63,24 @@ export class ConsumerSession<K, V> {
     this.sources = new AssignedSources({
       transport,
       reading: settings,
-      onBatch: () => this.wake(),
+      onBatch: () => this.#wake(),
       onFailure,
     })
     this.steering = new Steering({ context, held, sources: this.sources, drop })
+    this.#silence = new Silence({ hooks: settings.hooks, onFailure })
     this.#member = new GroupMember({
       ...asking,
       requests,
-      subscription: subscriptionOf(settings),
+      subscription: settings.subscription,
+      silence: this.#silence,
       events: {
         owned: () =>
           [...held].map(({ topic, topicId, partition }) => ({ topic, topicId, partition })),
         assigned: (assignment) => this.#rebalance.assigned(assignment),
         fenced: (error) => this.#rebalance.fenced(error),
-        commit: async () => {
-          if (settings.autoCommit) await this.#commitNow()
-        },
-        overdue: () => this.#overdue(),
+        commit: async () => this.#autoCommit?.now(),
+        overdue: () => this.patience.overdue(),
         sure: (isSure) => this.#doubt(!isSure),
-        trouble: (error, silentMs) =>
-          this.#tell(() => settings.hooks.onTrouble?.({ error, silentMs })),
-        recovered: () => this.#tell(() => settings.hooks.onRecovered?.()),
         // While it is being closed, nobody minds.
         failed: (error) => this.#closed === undefined && this.#fail(error),
       },
@@ -96,6 +91,11 @@ export class ConsumerSession<K, V> {
       member: this.#member,
       settle: () => this.settle(),
     })
+    if (settings.autoCommit) {
+      const { committer } = this
+      const intervalMs = settings.autoCommitIntervalMs
+      this.#autoCommit = new AutoCommit({ committer, held, intervalMs, onFailure })
+    }
     this.#rebalance = new Rebalance({
       held,
       serdes: settings,
@@ -129,21 +129,15 @@ export class ConsumerSession<K, V> {
     } finally {
       signal.removeEventListener('abort', giveUp)
     }
-    signal.addEventListener('abort', () => this.wake(), { once: true })
+    signal.addEventListener('abort', () => this.#wake(), { once: true })
     this.patience.begin()
-    if (!this.#settings.autoCommit) return
-    const { autoCommitIntervalMs } = this.#settings
-    this.#commitTimer = setInterval(() => this.#commitInTime(), autoCommitIntervalMs)
+    this.#autoCommit?.begin()
   }
 
   /** The next batch, where one lies ready and the turn is not over. */
   poll(): GivenBatch<K, V> | undefined {
     if (this.isHalted || this.pace.isTurnOver) return undefined
-    const supplied = this.sources.poll()
-    if (supplied === undefined) return undefined
-    const { held, batch } = supplied
-    const bounds = { from: batch.fromOffset, until: Number.POSITIVE_INFINITY }
-    return { held, batch: new ReadBatch(batch, bounds, held.context) }
+    return this.sources.poll()
   }
 
   /** True while nothing may be given out. */
@@ -159,7 +153,7 @@ export class ConsumerSession<K, V> {
       await this.pace.next()
     } else {
       const { promise, resolve } = Promise.withResolvers<void>()
-      this.#wake = resolve
+      this.#onWake = resolve
       this.sources.listen()
       await promise
       this.pace.begin()
@@ -188,16 +182,10 @@ export class ConsumerSession<K, V> {
     return false
   }
 
-  /** `ready` resolves. */
-  wake(): void {
-    this.#wake?.()
-    this.#wake = undefined
-  }
-
   /** Gives nothing more: `ready` says that this is the end. */
   stop(): void {
     this.#isStopped = true
-    this.wake()
+    this.#wake()
   }
 
   /**
@@ -224,8 +212,9 @@ export class ConsumerSession<K, V> {
 
   async #end(): Promise<void> {
     const endsAtMs = performance.now() + this.#closeTimeoutMs
-    clearInterval(this.#commitTimer)
+    this.#autoCommit?.end()
     this.patience.end()
+    this.#silence.close()
     const failedBefore = this.#failure
     this.stop()
     for (const each of this.held) {
@@ -247,75 +236,17 @@ export class ConsumerSession<K, V> {
 
   #fail(reason: unknown): void {
     this.#failure ??= { reason }
-    this.wake()
+    this.#wake()
   }
 
   #doubt(isDoubtful: boolean): void {
     this.#isDoubtful = isDoubtful
-    this.wake()
+    this.#wake()
   }
 
-  /** Of the broker's silence: one after another, beside all else, and never again once it is being closed. */
-  #tell(hook: () => unknown): void {
-    this.#told = this.#told.then(() => (this.#closed === undefined ? hook() : undefined))
-    this.#told = this.#told.catch((error: unknown) => this.#fail(error))
-  }
-
-  #ticked(): void {
-    if (this.#overdue() !== undefined) this.#member.hurry()
-    else this.#member.goOn()
-  }
-
-  /** What is to be said of a worker that is not done in time. */
-  #overdue(): SpoolError | undefined {
-    const oldest = this.#worker?.oldest()
-    if (oldest === undefined || !this.patience.isOver(oldest.since)) return undefined
-    const { held, offset } = oldest
-    return new SpoolError(
-      'UNKNOWN_MEMBER_ID',
-      `offset ${offset} of partition ${held.partition} of ${held.topic} has been in hand for longer than maxPollIntervalMs (${this.patience.limitMs} ms), so the consumer left its group; it may be done twice`,
-    )
-  }
-
-  /** One at a time: a broker that hangs would find a row of them, and who commits would wait behind it. */
-  #commitInTime(): void {
-    if (this.#isCommitting) return
-    this.#isCommitting = true
-    this.#commitNow()
-      .catch((error) => this.#fail(error))
-      .finally(() => {
-        this.#isCommitting = false
-      })
-  }
-
-  /** What is refused because a partition was taken away, its heartbeat tells in a moment. */
-  async #commitNow(): Promise<void> {
-    const refused = await this.committer.commitDone(this.held, performance.now())
-    const [fatal] = refused.filter(({ held, error }) => !held.isGone && isFatal(error))
-    if (fatal !== undefined) this.#fail(fatal.error)
-  }
-}
-
-/**
- * No later commit will fare better, and no rebalance is the reason. Who is beyond the end of the log is told
- * so by its source as well, and goes on as `outOfRange` says.
- */
-function isFatal(error: SpoolError): boolean {
-  if (error.retriable || isFenced(error) || isNoAnswer(error)) return false
-  return error.code !== 'OFFSET_OUT_OF_RANGE'
-}
-
-function subscriptionOf<K, V>(settings: ConsumerSettings<K, V>) {
-  const { topics, topicPattern, clientId, instanceId, assignor, from } = settings
-  const { sessionTimeoutMs, rebalanceTimeoutMs } = settings
-  return {
-    ...(topics === undefined ? {} : { topics: [...topics] }),
-    ...(topicPattern === undefined ? {} : { topicPattern }),
-    ...(clientId === undefined ? {} : { clientId }),
-    ...(instanceId === undefined ? {} : { instanceId }),
-    ...(assignor === undefined ? {} : { assignor }),
-    ...(from === undefined ? {} : { from }),
-    ...(sessionTimeoutMs === undefined ? {} : { sessionTimeoutMs }),
-    rebalanceTimeoutMs,
+  /** `ready` resolves. */
+  #wake(): void {
+    this.#onWake?.()
+    this.#onWake = undefined
   }
 }

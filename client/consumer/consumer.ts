@@ -191,7 +191,7 @@ export class Consumer<K = string | Uint8Array, V = unknown>
       throw new SpoolError('INVALID_CONFIG', 'run is given no handler', { outcome: 'refused' })
     }
     const [context, settings] = [this.#context, this.#settings]
-    const given = runSettings(options, settings.topics)
+    const given = runSettings(options, settings.subscription.topics)
     const run = new HandlerRun<K, V, T>({ context, settings, handler, isOfBatches, ...given })
     settings.signal?.throwIfAborted()
     await run.work(this.#slot.begin(() => run.end()))

@@ -12,8 +12,9 @@
  */
 
 import { SpoolError } from '../api/errors.ts'
-import type { AssignedPartition, JoinGroup } from '../api/schemas/groups.ts'
+import type { AssignedPartition } from '../api/schemas/groups.ts'
 import { type Backoff, isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
+import type { Subscription } from './consumer-options.ts'
 import {
   type AskOptions,
   type GroupRequests,
@@ -21,7 +22,7 @@ import {
   isNoAnswer,
   type OwnedPartition,
 } from './group-requests.ts'
-import { Silence } from './silence.ts'
+import type { Silence } from './silence.ts'
 
 export interface MemberEvents {
   /** All it works on. */
@@ -35,20 +36,17 @@ export interface MemberEvents {
   /** Why it must leave, because its work stands still; `undefined`: it does not. */
   overdue(): SpoolError | undefined
   sure(isSure: boolean): void
-  /** The broker was not heard for so long; it is asked again and again. */
-  trouble(error: SpoolError, silentMs: number): void
-  /** … and was heard again. */
-  recovered(): void
   /** It can not be a member any more. */
   failed(error: unknown): void
 }
 
 export interface MemberOptions {
   readonly requests: GroupRequests
-  /** What it says of itself when it joins. */
-  readonly subscription: Omit<JoinGroup, 'memberId'>
+  readonly subscription: Subscription
   readonly backoff: Backoff
   readonly requestTimeoutMs: number
+  /** Hears of what is asked, and of what is answered. */
+  readonly silence: Silence
   readonly events: MemberEvents
 }
 
@@ -86,7 +84,7 @@ export class GroupMember {
 
   constructor(options: MemberOptions) {
     this.#options = options
-    this.#silence = new Silence(options.events)
+    this.#silence = options.silence
     this.#sessionTimeoutMs = options.subscription.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT
   }
 
@@ -150,7 +148,6 @@ export class GroupMember {
   /** Asks nothing more. */
   stop(): void {
     clearTimeout(this.#sureTimer)
-    this.#silence.end()
     this.#stopping.abort(new SpoolError('CLIENT_CLOSED', 'the consumer was closed'))
   }
 
@@ -240,7 +237,7 @@ export class GroupMember {
     await pause(delayMs, this.#stopping.signal)
   }
 
-  async #join(subscription: Omit<JoinGroup, 'memberId'>): Promise<void> {
+  async #join(subscription: Subscription): Promise<void> {
     const { requests, events } = this.#options
     const sentAtMs = performance.now()
     const document = { ...subscription, memberId: this.memberId }

@@ -12,9 +12,10 @@
 
 import { pause } from '../retry.ts'
 import type { Attempts } from './attempts.ts'
-import type { ConsumerSession, GivenBatch } from './consumer-session.ts'
+import type { ConsumerSession } from './consumer-session.ts'
 import { type HeldPartition, idOf } from './held-partition.ts'
 import { Lane } from './lane.ts'
+import type { GivenBatch } from './topic-source.ts'
 import type { DropReason, InHand, Worker } from './worker.ts'
 
 export interface RunnerOptions<K, V, T> {

@@ -1,33 +1,38 @@
 /**
- * Whether a broker has left unanswered for too long what a member asked it, so that somebody may be told: once
- * when it has, once when it is over. A refusal that may pass is no answer. Owns the timer.
+ * Whether a broker has left unanswered for too long what a member asked it, and telling the program so: once
+ * when it has, once when it is over. A refusal that may pass is no answer. Owns the timer, and that these
+ * hooks are called one after another, beside all else.
  */
 
 import { SpoolError } from '../api/errors.ts'
+import type { ConsumerHooks } from './consumer-hooks.ts'
 
-export interface SilenceEvents {
-  /** Nothing was heard for so long. */
-  trouble(error: SpoolError, silentMs: number): void
-  recovered(): void
+export interface SilenceOptions {
+  readonly hooks: Pick<ConsumerHooks, 'onTrouble' | 'onRecovered'>
+  /** A hook threw. */
+  readonly onFailure: (error: unknown) => void
 }
 
 export class Silence {
-  readonly #events: SilenceEvents
+  readonly #options: SilenceOptions
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Since when it owes an answer. */
   #askedAtMs = 0
   #error: SpoolError | undefined
   #isTold = false
+  /** The hooks that were called last; never rejects. */
+  #telling: Promise<unknown> = Promise.resolve()
+  #isClosed = false
 
-  constructor(events: SilenceEvents) {
-    this.#events = events
+  constructor(options: SilenceOptions) {
+    this.#options = options
   }
 
   /** It is asked something now; the first that is not answered counts. */
   asked(afterMs: number): void {
-    if (this.#timer !== undefined || this.#isTold) return
+    if (this.#timer !== undefined || this.#isTold || this.#isClosed) return
     this.#askedAtMs = performance.now()
-    this.#timer = setTimeout(() => this.#tell(), afterMs)
+    this.#timer = setTimeout(() => this.#isTooLong(), afterMs)
   }
 
   failed(error: SpoolError): void {
@@ -35,25 +40,37 @@ export class Silence {
   }
 
   heard(): void {
-    this.end()
+    this.#stopWaiting()
     this.#error = undefined
     if (!this.#isTold) return
     this.#isTold = false
-    this.#events.recovered()
+    this.#tell((hooks) => hooks.onRecovered?.())
   }
 
-  /** Nobody waits for an answer. */
-  end(): void {
+  /** Nobody is told anything any more. */
+  close(): void {
+    this.#isClosed = true
+    this.#stopWaiting()
+  }
+
+  #stopWaiting(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
   }
 
-  #tell(): void {
+  #isTooLong(): void {
     this.#timer = undefined
     this.#isTold = true
     const silentMs = performance.now() - this.#askedAtMs
     const detail = `the broker has not answered for ${Math.round(silentMs)} ms`
     const error = this.#error ?? new SpoolError('REQUEST_TIMED_OUT', detail, { outcome: 'unknown' })
-    this.#events.trouble(error, silentMs)
+    this.#tell((hooks) => hooks.onTrouble?.({ error, silentMs }))
+  }
+
+  #tell(call: (hooks: SilenceOptions['hooks']) => unknown): void {
+    const { hooks, onFailure } = this.#options
+    this.#telling = this.#telling
+      .then(() => (this.#isClosed ? undefined : call(hooks)))
+      .catch(onFailure)
   }
 }

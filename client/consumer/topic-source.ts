@@ -5,6 +5,7 @@
  */
 
 import { SpoolError } from '../api/errors.ts'
+import { ReadBatch } from '../reader/read-batch.ts'
 import { isWorthRetrying } from '../retry.ts'
 import type { RecordSource, SourceBatch, SourceCall, Transport } from '../transport.ts'
 import type { HeldPartition } from './held-partition.ts'
@@ -19,9 +20,9 @@ export interface TopicSourceOptions {
   readonly onFailure: (error: unknown) => void
 }
 
-export interface SuppliedBatch<K, V> {
+export interface GivenBatch<K, V> {
   readonly held: HeldPartition<K, V>
-  readonly batch: SourceBatch
+  readonly batch: ReadBatch<K, V>
 }
 
 /** A source that broke for a reason that may pass is opened again after so long. */
@@ -72,7 +73,7 @@ export class TopicSource<K, V> {
   }
 
   /** A batch that lies ready. */
-  poll(): SuppliedBatch<K, V> | undefined {
+  poll(): GivenBatch<K, V> | undefined {
     while (!this.#isListening) {
       const batch = this.#slot ?? this.#source?.poll()
       this.#slot = undefined
@@ -81,7 +82,8 @@ export class TopicSource<K, V> {
       // Let go of, or sought elsewhere, while it was on its way.
       if (held === undefined || held.range !== batch.range) continue
       held.suppliedTo = batch.nextOffset
-      return { held, batch }
+      const bounds = { from: batch.fromOffset, until: Number.POSITIVE_INFINITY }
+      return { held, batch: new ReadBatch(batch, bounds, held.context) }
     }
     return undefined
   }
