@@ -193,21 +193,13 @@ export class ConsumerSession<K, V> {
    * more. Idempotent; rejects only with what a hook threw.
    */
   close(): Promise<void> {
-    this.#closed ??= this.#close()
+    this.#closed ??= this.#end().finally(() => this.#whenClosed.resolve())
     return this.#closed
   }
 
   /** Resolves once it is closed, also where that went wrong. */
   get whenClosed(): Promise<void> {
     return this.#whenClosed.promise
-  }
-
-  async #close(): Promise<void> {
-    try {
-      await this.#end()
-    } finally {
-      this.#whenClosed.resolve()
-    }
   }
 
   async #end(): Promise<void> {

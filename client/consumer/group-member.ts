@@ -8,20 +8,16 @@
  *      └─ rests ◄─┘ its work stands still: it leaves, until that goes on
  *
  * A broker that does not answer is asked again for ever. Once it was silent for a session's length this
- * member may be one no more, and others may have its partitions: `sure(false)` says so, until it is heard.
+ * member may be one no more (`session-clock.ts`): `sure(false)` says so, until it is heard.
  */
 
 import { SpoolError } from '../api/errors.ts'
 import type { AssignedPartition } from '../api/schemas/groups.ts'
-import { type Backoff, isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
+import { isWorthRetrying, pause, retryDelayMs } from '../retry.ts'
 import type { Subscription } from './consumer-options.ts'
-import {
-  type AskOptions,
-  type GroupRequests,
-  isFenced,
-  isNoAnswer,
-  type OwnedPartition,
-} from './group-requests.ts'
+import { isFenced, isNoAnswer, type OwnedPartition } from './group-requests.ts'
+import { type AskInTime, Presence, type PresenceOptions } from './presence.ts'
+import { SessionClock } from './session-clock.ts'
 import type { Silence } from './silence.ts'
 
 export interface MemberEvents {
@@ -40,52 +36,40 @@ export interface MemberEvents {
   failed(error: unknown): void
 }
 
-export interface MemberOptions {
-  readonly requests: GroupRequests
-  readonly subscription: Subscription
-  readonly backoff: Backoff
-  readonly requestTimeoutMs: number
+export interface MemberOptions extends PresenceOptions {
   /** Hears of what is asked, and of what is answered. */
   readonly silence: Silence
   readonly events: MemberEvents
 }
 
-/** The broker's default (`group.consumer.session.timeout.ms`), until its answer says another. */
-const SESSION_TIMEOUT_MS_DEFAULT = 45_000
+/** Until the broker's answer says another. */
 const HEARTBEAT_INTERVAL_MS_DEFAULT = 5_000
 /** How long after its session an instance of the same name may still be in the way. */
 const INSTANCE_GRACE_MS = 5_000
 
-/** Nobody is told of less silence than that, or than a quarter of its session. */
-const TROUBLE_MS = 5_000
-
 export class GroupMember {
-  readonly memberId = newMemberId()
   readonly #options: MemberOptions
+  readonly #presence: Presence
+  readonly #clock: SessionClock
   readonly #stopping = new AbortController()
   #epoch = 0
   #isJoined = false
-  /** A join arrived, or may have. */
-  #mayBeKnown = false
-  /** The join under way; never rejects. */
-  #joining: Promise<void> = Promise.resolve()
-  /** Aborted: its answer does not matter any more. */
-  readonly #leaving = new AbortController()
   #heartbeatIntervalMs = HEARTBEAT_INTERVAL_MS_DEFAULT
-  #sessionTimeoutMs: number
-  #isSure = true
-  #sureTimer: ReturnType<typeof setTimeout> | undefined
   /** Ends the wait before the next heartbeat. */
   #hurry: (() => void) | undefined
   #isHurried = false
   /** It left, until its work goes on. */
   #isResting = false
-  readonly #silence: Silence
 
   constructor(options: MemberOptions) {
     this.#options = options
-    this.#silence = options.silence
-    this.#sessionTimeoutMs = options.subscription.sessionTimeoutMs ?? SESSION_TIMEOUT_MS_DEFAULT
+    this.#presence = new Presence(options)
+    const { sessionTimeoutMs } = options.subscription
+    this.#clock = new SessionClock(sessionTimeoutMs, (isSure) => options.events.sure(isSure))
+  }
+
+  get memberId(): string {
+    return this.#presence.memberId
   }
 
   get memberEpoch(): number {
@@ -118,36 +102,12 @@ export class GroupMember {
   /** Leaves, as far as that can be said in time. Never rejects: who can not say it falls silent. */
   async leave(timeoutMs: number): Promise<void> {
     this.stop()
-    const endsAtMs = performance.now() + timeoutMs
-    // A join that overtook what says that it left would be a member that nobody is.
-    const giveUp = setTimeout(() => this.#leaving.abort(), timeoutMs / 2)
-    await this.#joining
-    clearTimeout(giveUp)
-    await this.#sayThatItLeft(endsAtMs)
-  }
-
-  async #sayThatItLeft(endsAtMs: number, signal?: AbortSignal): Promise<void> {
-    const { requests, requestTimeoutMs, backoff, subscription } = this.#options
-    // Who has a name comes back: what it reads waits for it.
-    const isTemporary = subscription.instanceId !== undefined
-    for (let failures = 1; this.#mayBeKnown && !signal?.aborted; failures++) {
-      const leftMs = Math.max(1, endsAtMs - performance.now())
-      try {
-        const options = { timeoutMs: Math.min(requestTimeoutMs, leftMs), signal }
-        await requests.leave(this.memberId, isTemporary, options)
-        this.#mayBeKnown = false
-      } catch (error) {
-        if (!(error instanceof SpoolError) || !isWorthRetrying(error)) return
-        const delayMs = retryDelayMs(failures, backoff, Math.random(), error)
-        if (performance.now() + delayMs >= endsAtMs) return
-        await pause(delayMs, signal).catch(() => {})
-      }
-    }
+    await this.#presence.end(timeoutMs)
   }
 
   /** Asks nothing more. */
   stop(): void {
-    clearTimeout(this.#sureTimer)
+    this.#clock.stop()
     this.#stopping.abort(new SpoolError('CLIENT_CLOSED', 'the consumer was closed'))
   }
 
@@ -185,10 +145,10 @@ export class GroupMember {
       } catch (error) {
         if (this.#stopping.signal.aborted) return
         if (!(error instanceof SpoolError)) throw error
-        const isOver = failures > 0 && this.#isSessionOver(failingSinceMs)
+        const isOver = failures > 0 && this.#clock.isOver(failingSinceMs)
         if (this.#isJoined && (isFenced(error) || (isNoAnswer(error) && isOver))) {
           this.#isJoined = false
-          this.#silence.heard()
+          this.#options.silence.heard()
           this.#options.events.fenced(error)
           continue
         }
@@ -208,9 +168,9 @@ export class GroupMember {
     if (error === undefined || signal.aborted) return
     this.#isJoined = false
     this.#isResting = true
-    clearTimeout(this.#sureTimer)
+    this.#clock.stop()
     events.fenced(error)
-    await this.#sayThatItLeft(performance.now() + this.#sessionTimeoutMs, signal)
+    await this.#presence.leave(performance.now() + this.#clock.timeoutMs, signal)
     while (events.overdue() !== undefined && !signal.aborted) {
       this.#isHurried = false
       await this.#untilHurried()
@@ -223,50 +183,30 @@ export class GroupMember {
    * for one answer that nobody understands, of a proxy perhaps: it asks again for its session's time, then joins anew.
    */
   #mayPass(error: SpoolError, sinceMs: number): boolean {
-    if (isBusyInstance(error)) return !this.#isSessionOver(sinceMs + INSTANCE_GRACE_MS)
+    if (isBusyInstance(error)) return !this.#clock.isOver(sinceMs + INSTANCE_GRACE_MS)
     return (this.#isJoined && isNoAnswer(error)) || isWorthRetrying(error)
   }
 
-  #isSessionOver(sinceMs: number): boolean {
-    return performance.now() - sinceMs >= this.#sessionTimeoutMs
-  }
-
   async #pauseAfter(error: SpoolError, failures: number): Promise<void> {
-    this.#silence.failed(error)
+    this.#options.silence.failed(error)
     const delayMs = retryDelayMs(failures, this.#options.backoff, Math.random(), error)
     await pause(delayMs, this.#stopping.signal)
   }
 
   async #join(subscription: Subscription): Promise<void> {
-    const { requests, events } = this.#options
+    const { silence, events } = this.#options
     const sentAtMs = performance.now()
-    const document = { ...subscription, memberId: this.memberId }
-    const signal = this.#leaving.signal
-    const joining = requests.join(document, { ...this.#asking(), signal }).then(
-      (joined) => {
-        this.#mayBeKnown = true
-        return joined
-      },
-      (error) => {
-        if (!(error instanceof SpoolError) || error.outcome !== 'refused') this.#mayBeKnown = true
-        throw error
-      },
-    )
-    this.#joining = joining.then(
-      () => {},
-      () => {},
-    )
-    const joined = await before(this.#stopping.signal, joining)
+    const joined = await this.#presence.join(subscription, this.#asking())
     this.#isJoined = true
     this.#epoch = joined.memberEpoch
     this.#heartbeatIntervalMs = joined.heartbeatIntervalMs
-    this.#sessionTimeoutMs = joined.sessionTimeoutMs
-    this.#heard(sentAtMs)
+    silence.heard()
+    this.#clock.joined(sentAtMs, joined.sessionTimeoutMs)
     events.assigned(joined.assignment)
   }
 
   async #beat(): Promise<void> {
-    const { requests, events } = this.#options
+    const { requests, silence, events } = this.#options
     const sentAtMs = performance.now()
     this.#isHurried = false
     const { memberId } = this
@@ -274,14 +214,17 @@ export class GroupMember {
     if (this.#stopping.signal.aborted) return
     this.#epoch = reply.memberEpoch
     this.#heartbeatIntervalMs = reply.heartbeatIntervalMs
-    this.#heard(sentAtMs)
+    silence.heard()
+    this.#clock.heard(sentAtMs)
     events.assigned(reply.assignment)
   }
 
   /** A broker that hangs is asked again while the session lasts. */
-  #asking(): AskOptions {
-    const timeoutMs = Math.min(this.#options.requestTimeoutMs, this.#sessionTimeoutMs / 2)
-    this.#silence.asked(Math.min(TROUBLE_MS, this.#sessionTimeoutMs / 4))
+  #asking(): AskInTime {
+    const { requestTimeoutMs, silence } = this.#options
+    const sessionTimeoutMs = this.#clock.timeoutMs
+    silence.asked(sessionTimeoutMs)
+    const timeoutMs = Math.min(requestTimeoutMs, sessionTimeoutMs / 2)
     return { timeoutMs, signal: this.#stopping.signal }
   }
 
@@ -302,42 +245,8 @@ export class GroupMember {
     signal.removeEventListener('abort', this.#hurry!)
     this.#hurry = undefined
   }
-
-  /** The session began when what was answered had been sent, or later. */
-  #heard(sentAtMs: number): void {
-    this.#silence.heard()
-    if (!this.#isSure) {
-      this.#isSure = true
-      this.#options.events.sure(true)
-    }
-    clearTimeout(this.#sureTimer)
-    const leftMs = sentAtMs + this.#sessionTimeoutMs - performance.now()
-    this.#sureTimer = setTimeout(() => {
-      this.#isSure = false
-      this.#options.events.sure(false)
-    }, leftMs)
-  }
-}
-
-/** What comes of the work, where that is before the signal; else rejects with its reason. */
-async function before<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  const { promise: over, reject } = Promise.withResolvers<never>()
-  const end = () => reject(signal.reason)
-  signal.addEventListener('abort', end)
-  if (signal.aborted) end()
-  try {
-    return await Promise.race([work, over])
-  } finally {
-    signal.removeEventListener('abort', end)
-  }
 }
 
 function isBusyInstance(error: unknown): error is SpoolError {
   return error instanceof SpoolError && error.code === 'UNRELEASED_INSTANCE_ID'
-}
-
-/** As the broker would make one; made here, so that a join may be sent again. */
-function newMemberId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16))
-  return [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 }

@@ -13,6 +13,9 @@ export interface SilenceOptions {
   readonly onFailure: (error: unknown) => void
 }
 
+/** Nobody is told of less silence than that, or than a quarter of its session. */
+const TROUBLE_MS = 5_000
+
 export class Silence {
   readonly #options: SilenceOptions
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -29,10 +32,11 @@ export class Silence {
   }
 
   /** It is asked something now; the first that is not answered counts. */
-  asked(afterMs: number): void {
+  asked(sessionTimeoutMs: number): void {
     if (this.#timer !== undefined || this.#isTold || this.#isClosed) return
     this.#askedAtMs = performance.now()
-    this.#timer = setTimeout(() => this.#isTooLong(), afterMs)
+    const afterMs = Math.min(TROUBLE_MS, sessionTimeoutMs / 4)
+    this.#timer = setTimeout(() => this.#lasts(), afterMs)
   }
 
   failed(error: SpoolError): void {
@@ -58,7 +62,7 @@ export class Silence {
     this.#timer = undefined
   }
 
-  #isTooLong(): void {
+  #lasts(): void {
     this.#timer = undefined
     this.#isTold = true
     const silentMs = performance.now() - this.#askedAtMs
