@@ -1,22 +1,10 @@
 /** A topic that changes while records for it are on their way: partitions are added, it is made anew. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../../broker/testing.ts'
-import { type Client, connect, SpoolError } from '../../../client/index.ts'
-import { readPartition } from '../../durability/trial-verdict.ts'
+import { expect, test } from 'vitest'
+import { connect, SpoolError } from '../../../client/index.ts'
+import { ProducerSuite } from './producer-rig.ts'
 
-let broker: TestBroker
-let client: Client
-
-beforeAll(async () => {
-  broker = await startBroker()
-  client = connect(broker.url)
-})
-
-afterAll(async () => {
-  await client.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = ProducerSuite.serve()
 
 /** A thousand times, with a pause now and then so that answers come in between. */
 async function* ordinals(count: number): AsyncGenerator<number> {
@@ -27,25 +15,22 @@ async function* ordinals(count: number): AsyncGenerator<number> {
 }
 
 async function logOf(topic: string, partitions: number): Promise<number[][]> {
-  const problems: string[] = []
   const logs = []
   for (let partition = 0; partition < partitions; partition++) {
-    const log = await readPartition(broker.url, topic, partition, problems)
-    logs.push(log.map(({ value }) => Number(value)))
+    logs.push((await suite.values(topic, partition)).map(Number))
   }
-  expect(problems).toEqual([])
   return logs
 }
 
 test('partitions that are added get their share, and nothing is lost, repeated or out of order', async () => {
-  await client.admin.createTopic({ name: 'growing', partitions: 1 })
-  await using quick = connect({ url: broker.url, metadataMaxAgeMs: 1 })
+  await suite.client.admin.createTopic({ name: 'growing', partitions: 1 })
+  await using quick = connect({ url: suite.broker.url, metadataMaxAgeMs: 1 })
   await using producer = quick.producer({ topic: 'growing', batchBytes: 500 })
   const count = 6_000
   const growing = (async () => {
     for (const partitions of [2, 3, 8]) {
       await new Promise((resolve) => setTimeout(resolve, 20))
-      await client.admin.alterTopic('growing', { partitions })
+      await suite.client.admin.alterTopic('growing', { partitions })
     }
   })()
   const sending: Promise<unknown>[] = []
@@ -68,16 +53,16 @@ test('partitions that are added get their share, and nothing is lost, repeated o
 
 test('a topic that is deleted and made anew: each record has its end, what is there was not refused', async () => {
   const name = 'phoenix'
-  await client.admin.createTopic({ name, partitions: 3 })
-  await using producer = client.producer({ topic: name, batchBytes: 500 })
+  await suite.client.admin.createTopic({ name, partitions: 3 })
+  await using producer = suite.client.producer({ topic: name, batchBytes: 500 })
   const told: ('acknowledged' | 'refused' | 'unknown')[] = []
   const sending: Promise<void>[] = []
   const changing = (async () => {
     for (const partitions of [1, 3, 2, 3]) {
       await new Promise((resolve) => setTimeout(resolve, 20))
-      await client.admin.deleteTopic(name)
+      await suite.client.admin.deleteTopic(name)
       await new Promise((resolve) => setTimeout(resolve, 5))
-      await client.admin.createTopic({ name, partitions })
+      await suite.client.admin.createTopic({ name, partitions })
     }
   })()
   let isChanging = true

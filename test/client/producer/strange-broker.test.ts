@@ -6,9 +6,10 @@
 import { describe, expect, test } from 'vitest'
 import { Client } from '../../../client/client.ts'
 import { connectSettings } from '../../../client/connect-options.ts'
-import { connect, type ProducerOptions, SpoolError } from '../../../client/index.ts'
+import { connect, type ProducerOptions } from '../../../client/index.ts'
 import { NodeTransport } from '../../../client/node/node-transport.ts'
 import type { OpenBatch, OpenBatchOptions } from '../../../client/transport.ts'
+import { failure } from './producer-rig.ts'
 import {
   description,
   type Scripts,
@@ -20,15 +21,6 @@ import {
 } from './stand-in-broker.ts'
 
 const QUICK = { retryBackoffMs: 2, retryBackoffMsMax: 20 }
-
-async function failure(promise: Promise<unknown>): Promise<SpoolError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(SpoolError)
-  return error as SpoolError
-}
 
 /** What one record is told, and one after it that the same server answers well. */
 async function fates(scripts: Scripts, options: ProducerOptions = {}) {

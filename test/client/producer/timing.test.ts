@@ -1,7 +1,8 @@
 /** What comes late, or out of turn: answers after their time, a producer that is closed, a clock that jumps. */
 
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { type Client, connect, type Producer, SpoolError } from '../../../client/index.ts'
+import { type Client, connect, type Producer } from '../../../client/index.ts'
+import { failure } from './producer-rig.ts'
 import {
   type Received,
   StandInBroker,
@@ -15,15 +16,6 @@ const QUICK = { retryBackoffMs: 5, retryBackoffMsMax: 20 }
 afterEach(() => {
   vi.restoreAllMocks()
 })
-
-async function failure(promise: Promise<unknown>): Promise<SpoolError> {
-  const error = await promise.then(
-    () => undefined,
-    (reason) => reason,
-  )
-  expect(error).toBeInstanceOf(SpoolError)
-  return error as SpoolError
-}
 
 function numbers({ batch }: Received): number[] {
   return [batch.producerId, batch.producerEpoch, batch.baseSequence]
