@@ -108,3 +108,9 @@ export async function committedOf(client: Client, group: string): Promise<(numbe
 export function moment(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }
+
+/** To be opened from outside. */
+export function gate(): { readonly isOpen: Promise<void>; open(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  return { isOpen: promise, open: resolve }
+}
