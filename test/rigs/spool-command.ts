@@ -187,3 +187,9 @@ export function onTerminal(line: string, options: SpoolOptions = {}): SpoolComma
   const command = ['-qec', sized, '/dev/null']
   return new SpoolCommand(command, { ...options, isInteractive: true }, ['script'])
 }
+
+/** A line of bash with `spool` in it. */
+export function inShell(line: string, options: SpoolOptions = {}): SpoolCommand {
+  const command = `spool() { ${spoolLine([])} "$@"; }; ${line}`
+  return new SpoolCommand(['-c', command], options, ['bash'])
+}
