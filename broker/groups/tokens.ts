@@ -9,7 +9,7 @@
  *     next offset   varlong
  *     member epoch  varlong
  *     member id     UTF-8, the rest
- *     checksum      4 bytes   see `token-text.ts`
+ *     checksum      4 bytes   see `../sealed-text.ts`
  *
  * and all of it in base64url. The checksum keeps nobody from making a token up, who could as well commit by
  * offset.
@@ -23,9 +23,9 @@ import {
   varintEnd,
   writeVarlong,
 } from '../../storage/record/varint.ts'
+import { CHECKSUM_BYTES, sealedText, unsealed } from '../sealed-text.ts'
 import type { CommitToken } from './group-event.ts'
 import { ID_CHARACTERS_MAX } from './group-limits.ts'
-import { CHECKSUM_BYTES, tokenBytes, tokenText } from './token-text.ts'
 
 const VERSION = 1
 const TOPIC_ID_AT = 1
@@ -51,7 +51,7 @@ export function encodeToken(groupId: string, token: CommitToken): string {
   at = writeVarlong(bytes, token.offset, at)
   at = writeVarlong(bytes, token.memberEpoch, at)
   at += idBytes.copy(bytes, at)
-  return tokenText(groupId, bytes, at)
+  return sealedText(bytes, at, groupId)
 }
 
 /**
@@ -74,7 +74,7 @@ function tokenOf(groupId: string, text: string): CommitToken {
   if (text.length > TOKEN_CHARACTERS_MAX) {
     throw new RangeError(`it has ${text.length} characters, more than ${TOKEN_CHARACTERS_MAX}`)
   }
-  const bytes = tokenBytes(groupId, text, NUMBERS_AT)
+  const bytes = unsealed(text, { what: 'token', groupId, bytesMin: NUMBERS_AT })
   const end = bytes.length
   if (bytes[0] !== VERSION) {
     throw new RangeError('it is none of a record (that of a poll goes as commit of the next poll)')

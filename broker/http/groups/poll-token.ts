@@ -10,7 +10,7 @@
  *       topic id  16 bytes
  *       count      varlong   of its partitions
  *       partition, next        varlongs, each partition minus the one before, minus 1
- *     checksum     4 bytes   see `groups/token-text.ts`
+ *     checksum     4 bytes   see `sealed-text.ts`
  *
  * and all of it in base64url. Varlongs are Kafka's (zigzag). Members may have the same id in several groups.
  */
@@ -23,7 +23,7 @@ import {
   varintEnd,
   writeVarlong,
 } from '../../../storage/record/varint.ts'
-import { CHECKSUM_BYTES, tokenBytes, tokenText } from '../../groups/token-text.ts'
+import { CHECKSUM_BYTES, sealedText, unsealed } from '../../sealed-text.ts'
 
 export interface PollPlace {
   readonly topicId: string
@@ -69,7 +69,7 @@ export function encodePollToken(
       before = partition
     }
   }
-  return tokenText(groupId, bytes, at)
+  return sealedText(bytes, at, groupId)
 }
 
 export interface DecodeOptions {
@@ -95,7 +95,7 @@ export function decodePollToken(
 }
 
 function tokenOf(groupId: string, text: string, placesMax: number): PollToken {
-  const bytes = tokenBytes(groupId, text, 1)
+  const bytes = unsealed(text, { what: 'token', groupId, bytesMin: 1 })
   const end = bytes.length
   if (bytes[0] !== VERSION) {
     throw new RangeError('it is none of a page (that of a record goes to …/commit)')

@@ -11,7 +11,7 @@
  *       partition varlong    minus the one before, minus 1; left out with flag 4
  *       next      varlong    the next offset, minus the one of the place before
  *       end       varlong    with flag 2: the end minus the next offset, -1 where there is none
- *     checksum     4 bytes   CRC32C of all before, big-endian
+ *     checksum     4 bytes   see `../../sealed-text.ts`
  *
  * and all of it in base64url. Varlongs are Kafka's (zigzag). With next offsets up to 2^41 a thousand
  * partitions fit, and several thousand whose offsets are not far apart. Topics whose places do not fit
@@ -24,13 +24,13 @@
 import { SpoolError } from '../../../client/api/errors.ts'
 import { CURSOR_CHARACTERS_MAX } from '../../../client/api/schemas/records.ts'
 import { TOPIC_ID_BYTES, topicIdFromBytes } from '../../../storage/file/topic-id.ts'
-import { crc32c } from '../../../storage/record/crc32c.ts'
 import {
   readVarlong,
   VARLONG_BYTES_MAX,
   varintEnd,
   writeVarlong,
 } from '../../../storage/record/varint.ts'
+import { CHECKSUM_BYTES, sealedText, unsealed } from '../../sealed-text.ts'
 
 export interface CursorPlace {
   readonly partition: number
@@ -59,12 +59,10 @@ const FLAGS_MAX = IS_END | HAS_ENDS | IS_DENSE
 
 const TOPIC_ID_AT = 2
 const TURN_AT = TOPIC_ID_AT + TOPIC_ID_BYTES
-const CHECKSUM_BYTES = 4
 const NUMBERS_OF_PLACE = 3
 
 const BYTES_MAX = Math.floor(CURSOR_CHARACTERS_MAX / 4) * 3
 const PARTITION_MAX = 2 ** 31 - 1
-const BASE64URL = /^[A-Za-z0-9_-]+$/
 
 /** The text of a cursor. Throws SpoolError INVALID_REQUEST where the places of so many partitions do not fit. */
 export function encodeCursor(cursor: Cursor): string {
@@ -86,9 +84,8 @@ export function encodeCursor(cursor: Cursor): string {
     if (hasEnds) at = writeVarlong(bytes, endOffset === undefined ? -1 : endOffset - nextOffset, at)
     before = place
   }
-  at = bytes.writeUInt32BE(crc32c(bytes.subarray(0, at)), at)
-  if (at > BYTES_MAX) throw tooLarge(places.length)
-  return bytes.toString('base64url', 0, at)
+  if (at + CHECKSUM_BYTES > BYTES_MAX) throw tooLarge(places.length)
+  return sealedText(bytes, at)
 }
 
 /**
@@ -108,14 +105,8 @@ export function decodeCursor(text: string, name = 'query parameter cursor'): Cur
 
 function cursorOf(text: string): Cursor {
   if (text.length > CURSOR_CHARACTERS_MAX) throw new RangeError('it is too long')
-  if (!BASE64URL.test(text)) throw new RangeError('it has characters that no cursor has')
-  const bytes = Buffer.from(text, 'base64url')
-  const end = bytes.length - CHECKSUM_BYTES
-  const isWhole = end > TURN_AT && bytes.readUInt32BE(end) === crc32c(bytes.subarray(0, end))
-  // The same bytes have one text: bits beyond the last byte are zero.
-  if (!isWhole || bytes.toString('base64url') !== text) {
-    throw new RangeError('it was cut or changed')
-  }
+  const bytes = unsealed(text, { what: 'cursor', bytesMin: TURN_AT })
+  const end = bytes.length
   const flags = bytes[1]!
   if (bytes[0] !== VERSION || flags > FLAGS_MAX) throw new RangeError('its version is not known')
   const turn = readVarlong(bytes, TURN_AT, end)
