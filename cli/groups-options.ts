@@ -1,6 +1,7 @@
 /** The words of `spool groups …`: declared here, their work in `groups/`. */
 
 import { type Command, InvalidArgumentError } from 'commander'
+import type { DeletionOptions } from './deletion.ts'
 import { groupName, groupNames, integerFrom, partitionNumbers, topicName } from './option-values.ts'
 import { runs } from './verb.ts'
 
@@ -127,11 +128,6 @@ function topicPart(word: string, before: readonly TopicPart[] = []): readonly To
   return [...before, { topic, partitions }]
 }
 
-export interface DeleteGroupsOptions {
-  readonly yes?: boolean
-  readonly ifExists?: boolean
-}
-
 function declareDelete(groups: Command): void {
   const remove = groups
     .command('delete')
@@ -149,5 +145,5 @@ Examples:
   $ spool groups delete billing
   $ spool groups delete test-1 test-2 --if-exists --yes`,
     )
-  runs<DeleteGroupsOptions>(remove, async () => (await import('./groups/delete.ts')).deleteGroups)
+  runs<DeletionOptions>(remove, async () => (await import('./groups/delete.ts')).deleteGroups)
 }

@@ -1,6 +1,7 @@
 /** The words of `spool topics …` and `spool offsets`: declared here, their work in `topics/` and `offsets.ts`. */
 
 import type { Command } from 'commander'
+import type { DeletionOptions } from './deletion.ts'
 import {
   each,
   integerFrom,
@@ -165,11 +166,6 @@ Examples:
   runs<TrimOptions>(trim, async () => (await import('./topics/trim.ts')).trimTopic)
 }
 
-export interface DeleteOptions {
-  readonly yes?: boolean
-  readonly ifExists?: boolean
-}
-
 function declareDelete(topics: Command): void {
   const remove = topics
     .command('delete')
@@ -187,7 +183,7 @@ Examples:
   $ spool topics delete access
   $ spool topics delete tmp-1 tmp-2 --if-exists --yes`,
     )
-  runs<DeleteOptions>(remove, async () => (await import('./topics/delete.ts')).deleteTopics)
+  runs<DeletionOptions>(remove, async () => (await import('./topics/delete.ts')).deleteTopics)
 }
 
 export interface OffsetsOptions {
