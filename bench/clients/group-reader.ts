@@ -33,7 +33,6 @@ export class GroupReader {
   readonly group: string
   /** `topic/partition` of what it has. */
   readonly held = new Set<string>()
-  isAssigned = false
   isStalled = false
   readonly #options: GroupReaderOptions
   readonly #socket: Socket
@@ -106,7 +105,6 @@ export class GroupReader {
     if (name === 'checkpoint') return
     const document = JSON.parse(data)
     if (name === 'assigned') {
-      this.isAssigned = true
       for (const place of document.partitions) this.held.add(keyOf(place))
     } else if (name === 'revoked') {
       for (const place of document) this.held.delete(keyOf(place))

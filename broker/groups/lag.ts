@@ -7,6 +7,7 @@
 import { RecordCursor } from '../../storage/record/batch-reader.ts'
 import { peekBatchSize, RecordBatch } from '../../storage/record/record-batch.ts'
 import type { Partition } from '../partition/partition.ts'
+import { placeKey } from './place-key.ts'
 
 export interface Lag {
   /** Records from the committed offset to the end, those that compaction removed counted. */
@@ -48,7 +49,7 @@ export class LagReader {
   }
 
   async #timeOfNext(partition: LaggingPartition, offset: number): Promise<number | undefined> {
-    const key = `${partition.topicId}/${partition.partition}/${offset}`
+    const key = `${placeKey(partition)}/${offset}`
     const known = this.#times.get(key)
     if (known !== undefined) return known
     const timestampMs = await this.#read(partition, offset)

@@ -76,11 +76,12 @@ export class Re2Patterns implements TopicPatterns {
     const before = this.#found.get(pattern)
     if (before?.names === names) return this.#keep(pattern, before)
     // One that no longer compiles, of a group from another version of the library, finds nothing.
-    const compiled = this.problem(pattern) === undefined ? this.#compile(pattern) : undefined
+    if (this.problem(pattern) !== undefined) return this.#keep(pattern, { names, matching: [] })
+    const compiled = this.#compile(pattern)
     const matching = before?.matching.filter((name) => names.has(name)) ?? []
-    for (const name of compiled === undefined ? [] : names) {
+    for (const name of names) {
       if (before?.names.has(name)) continue
-      if (compiled!.matches(name)) matching.push(name)
+      if (compiled.matches(name)) matching.push(name)
       yield
     }
     return this.#keep(pattern, { names, matching: matching.sort() })

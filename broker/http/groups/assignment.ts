@@ -46,17 +46,21 @@ export function ownedOf(
     readonly partition: number
   }[],
 ): TopicPartitions[] {
-  const byId = new Map<string, number[]>()
-  for (const { topic, topicId: readId, partition } of owned) {
-    const topicId = context.groups.topics.byName(topic)?.topicId
-    if (topicId === undefined || (readId ?? topicId) !== topicId) continue
-    const partitions = byId.get(topicId)
-    if (partitions === undefined) byId.set(topicId, [partition])
-    else partitions.push(partition)
-  }
-  return [...byId].map(([topicId, partitions]) => ({
+  const { topics } = context.groups
+  const present = owned.flatMap(({ topic, topicId: readId, partition }) => {
+    const topicId = topics.byName(topic)?.topicId
+    return topicId === undefined || (readId ?? topicId) !== topicId ? [] : [{ topicId, partition }]
+  })
+  return byTopicId(present)
+}
+
+/** As the group's machine lists them: each once, rising within its topic. */
+export function byTopicId(
+  places: readonly { readonly topicId: string; readonly partition: number }[],
+): TopicPartitions[] {
+  return [...Map.groupBy(places, ({ topicId }) => topicId)].map(([topicId, ofTopic]) => ({
     topicId,
-    partitions: [...new Set(partitions)].sort((a, b) => a - b),
+    partitions: [...new Set(ofTopic.map(({ partition }) => partition))].sort((a, b) => a - b),
   }))
 }
 

@@ -13,9 +13,8 @@ import type { Timer } from '../../../storage/clock.ts'
 import type { BrokerContext } from '../../context.ts'
 import type { JoinEvent, LeaveEvent, MemberReply } from '../../groups/group-event.ts'
 import { REBALANCE_TIMEOUT_MS_DEFAULT } from '../../groups/group-limits.ts'
-import type { TopicPartitions } from '../../groups/group-topics.ts'
 import { placeKey } from '../../groups/place-key.ts'
-import { assignmentOf } from './assignment.ts'
+import { assignmentOf, byTopicId } from './assignment.ts'
 import { signOfLifeMs } from './keep-alive.ts'
 
 export interface MembershipOptions {
@@ -243,11 +242,4 @@ function leaveOf({ instanceId }: JoinEvent, memberId: string): LeaveEvent {
 
 function byKey(places: readonly AssignedPartition[]): Map<string, AssignedPartition> {
   return new Map(places.map((place) => [placeKey(place), place]))
-}
-
-function byTopicId(places: readonly AssignedPartition[]): TopicPartitions[] {
-  return [...Map.groupBy(places, ({ topicId }) => topicId)].map(([topicId, ofTopic]) => ({
-    topicId,
-    partitions: ofTopic.map(({ partition }) => partition),
-  }))
 }
