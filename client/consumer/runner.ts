@@ -16,6 +16,7 @@ import type { ConsumerSession } from './consumer-session.ts'
 import { type HeldPartition, idOf } from './held-partition.ts'
 import { Lane } from './lane.ts'
 import type { GivenBatch } from './topic-source.ts'
+import { within } from './within.ts'
 import type { DropReason, InHand, Worker } from './worker.ts'
 
 export interface RunnerOptions<K, V, T> {
@@ -234,16 +235,13 @@ export class Runner<K, V, T> implements Worker<K, V> {
 
   /** Waits for what is in hand; then it is told that its time is up. */
   async #finish(): Promise<void> {
-    const { closeTimeoutMs } = this.#options
-    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const endsAtMs = performance.now() + this.#options.closeTimeoutMs
     for (const lane of this.#busy.values()) lane.leaving.abort()
-    const timer = setTimeout(resolve, closeTimeoutMs)
-    const idle = new Promise<void>((resolveIdle) => {
-      this.#onIdle = resolveIdle
-      if (this.#isIdle) resolveIdle()
+    const idle = new Promise<void>((resolve) => {
+      this.#onIdle = resolve
+      if (this.#isIdle) resolve()
     })
-    await Promise.race([idle, late])
-    clearTimeout(timer)
+    await within(idle, endsAtMs)
     for (const lane of this.#busy.values()) lane.gone.abort()
   }
 }
