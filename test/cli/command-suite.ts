@@ -3,9 +3,7 @@
  * as a process, in a shell or on a terminal.
  */
 
-import { afterAll, beforeAll } from 'vitest'
-import { startBroker, type TestBroker } from '../../broker/testing.ts'
-import { type Client, connect } from '../../client/index.ts'
+import { BrokerSuite, serveSuite } from '../rigs/broker-suite.ts'
 import {
   type Ended,
   inShell,
@@ -17,27 +15,17 @@ import {
 
 const MINUTE_MS = 60_000
 
-export class CommandSuite {
-  broker!: TestBroker
-  client!: Client
+export class CommandSuite extends BrokerSuite {
   readonly #first: readonly string[]
 
   private constructor(first: readonly string[]) {
+    super()
     this.#first = first
   }
 
   /** Registers the hooks of the suite that calls it. Every command begins with the words of `first`. */
   static serve(...first: string[]): CommandSuite {
-    const suite = new CommandSuite(first)
-    beforeAll(async () => {
-      suite.broker = await startBroker()
-      suite.client = connect(suite.broker.url)
-    })
-    afterAll(async () => {
-      await suite.client.close()
-      await suite.broker[Symbol.asyncDispose]()
-    })
-    return suite
+    return serveSuite(new CommandSuite(first))
   }
 
   /** To its end. */

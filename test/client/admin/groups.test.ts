@@ -1,36 +1,23 @@
 /** Groups as the client's admin shows and changes them: list, describe, offsets and lag, commit, reset, delete. */
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../../broker/testing.ts'
 import type { Client } from '../../../client/index.ts'
 import { GroupClient } from '../../broker/http/groups/group-client.ts'
-import { DOORS, failure, NODE, newTopic, write } from '../reader/doors.ts'
+import { BrokerSuite, serveSuite } from '../../rigs/broker-suite.ts'
+import { DOORS, failure, newTopic, write } from '../reader/doors.ts'
 
-let broker: TestBroker
-let writer: Client
-let curl: GroupClient
-
-beforeAll(async () => {
-  broker = await startBroker()
-  writer = NODE.connect(broker.url)
-  curl = new GroupClient(broker.url)
-})
-
-afterAll(async () => {
-  await writer.close()
-  await broker[Symbol.asyncDispose]()
-})
+const suite = serveSuite(new BrokerSuite())
 
 describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   let client: Client
   beforeAll(() => {
-    client = connect(broker.url)
+    client = connect(suite.broker.url)
   })
   afterAll(() => client.close())
 
   test('what is committed is told with its lag, and a commit of a group with members is refused', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.client, 2)
+    await write(suite.client, topic, 20, { partitions: 2 })
     const group = `offsets over ${door}`
     const committed = await client.admin.commitGroupOffsets(group, [
       { topic, partition: 0, offset: 4, metadata: 'so far' },
@@ -42,6 +29,7 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
       { topic, partition: 1, offset: 10, lag: 0, lagMs: 0 },
     ])
     expect(await client.admin.groupOffsets(group, { topic: 'another' })).toEqual([])
+    const curl = new GroupClient(suite.broker.url)
     const { memberId } = await curl.join(encodeURIComponent(group), { topics: [topic] })
     const refused = client.admin.commitGroupOffsets(group, [{ topic, partition: 0, offset: 5 }])
     expect(await failure(refused)).toMatchObject({ code: 'NON_EMPTY_GROUP', outcome: 'refused' })
@@ -54,7 +42,7 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('commits of which some are refused say which', async () => {
-    const topic = await newTopic(writer)
+    const topic = await newTopic(suite.client)
     const commit = client.admin.commitGroupOffsets(`partly over ${door}`, [
       { topic, partition: 0, offset: 0 },
       { topic, partition: 9, offset: 0 },
@@ -72,8 +60,8 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('a reset is previewed, done, and undone with what it answered', async () => {
-    const topic = await newTopic(writer, 2)
-    await write(writer, topic, 20, { partitions: 2 })
+    const topic = await newTopic(suite.client, 2)
+    await write(suite.client, topic, 20, { partitions: 2 })
     const group = `reset-over-${door}`
     const { admin } = client
     const place = { topic, partition: 0 }
@@ -101,7 +89,7 @@ describe.each(DOORS)('over $name', ({ name: door, connect }) => {
   })
 
   test('groups are listed, page by page, and gone when they are deleted', async () => {
-    const topic = await newTopic(writer)
+    const topic = await newTopic(suite.client)
     const names = [0, 1, 2, 3, 4].map((it) => `listed over ${door} ${it}`)
     for (const name of names) {
       await client.admin.commitGroupOffsets(name, [{ topic, partition: 0, offset: 0 }])

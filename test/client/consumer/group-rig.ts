@@ -1,6 +1,5 @@
 /** What the consumer's suites stand on: a broker whose groups move fast, and loops that write down what they did. */
 
-import { afterAll, beforeAll } from 'vitest'
 import { startBroker, type TestBroker, type TestBrokerOptions } from '../../../broker/testing.ts'
 import type {
   Client,
@@ -9,32 +8,26 @@ import type {
   LostPlace,
   ReadRecord,
 } from '../../../client/index.ts'
-import { NODE } from '../reader/doors.ts'
+import { BrokerSuite, serveSuite } from '../../rigs/broker-suite.ts'
+
+/** Heartbeats every 50 ms: rebalances take a moment, not seconds. */
+const FAST = { groupHeartbeatMs: 50 }
 
 /** What a suite stands on, from before its first test until after its last. */
-export class GroupSuite {
-  broker!: TestBroker
-  /** A client that is in no group. */
-  writer!: Client
-
+export class GroupSuite extends BrokerSuite {
   /** Registers the hooks of the suite that calls it. */
   static serve(): GroupSuite {
-    const suite = new GroupSuite()
-    beforeAll(async () => {
-      suite.broker = await startGroupBroker()
-      suite.writer = NODE.connect(suite.broker.url)
-    })
-    afterAll(async () => {
-      await suite.writer.close()
-      await suite.broker[Symbol.asyncDispose]()
-    })
-    return suite
+    return serveSuite(new GroupSuite(), FAST)
+  }
+
+  /** A client that is in no group. */
+  get writer(): Client {
+    return this.client
   }
 }
 
-/** Heartbeats every 50 ms: rebalances take a moment, not seconds. */
 export function startGroupBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  return startBroker({ groupHeartbeatMs: 50, ...options })
+  return startBroker({ ...FAST, ...options })
 }
 
 let groups = 0

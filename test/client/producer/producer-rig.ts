@@ -1,28 +1,17 @@
 /** What the producer's suites stand on: a real broker, its topics and what is in them, and what a promise fails with. */
 
-import { afterAll, beforeAll, expect } from 'vitest'
-import { startBroker, type TestBroker } from '../../../broker/testing.ts'
-import { type Client, connect, SpoolError } from '../../../client/index.ts'
+import { expect } from 'vitest'
+import { SpoolError } from '../../../client/index.ts'
 import { readPartition } from '../../durability/trial-verdict.ts'
+import { BrokerSuite, serveSuite } from '../../rigs/broker-suite.ts'
 
 /** What a suite stands on, from before its first test until after its last. */
-export class ProducerSuite {
-  broker!: TestBroker
-  client!: Client
+export class ProducerSuite extends BrokerSuite {
   #topics = 0
 
   /** Registers the hooks of the suite that calls it. */
   static serve(): ProducerSuite {
-    const suite = new ProducerSuite()
-    beforeAll(async () => {
-      suite.broker = await startBroker()
-      suite.client = connect(suite.broker.url)
-    })
-    afterAll(async () => {
-      await suite.client.close()
-      await suite.broker[Symbol.asyncDispose]()
-    })
-    return suite
+    return serveSuite(new ProducerSuite())
   }
 
   async newTopic(partitions = 1, config: Record<string, number> = {}): Promise<string> {
