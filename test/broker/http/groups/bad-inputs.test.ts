@@ -1,18 +1,13 @@
 /** Whoever sends something wrong is told which field it was, what it had and what it takes. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
-import { GroupClient } from './group-client.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { ServingGroupClient } from './group-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
+const client = ServingGroupClient.serve()
 beforeAll(async () => {
-  broker = await startBroker()
-  client = new GroupClient(broker.url)
   await client.topic('t', 2, 2)
   await client.join('g', { topics: ['t'], memberId: 'm' })
 })
-afterAll(() => broker[Symbol.asyncDispose]())
 
 const T0 = { topic: 't', partition: 0 }
 const LONG = 'x'.repeat(250)

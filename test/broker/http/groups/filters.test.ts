@@ -1,20 +1,13 @@
 /** Filters of a group's readers: few records come, and what was passed over is done all the same. */
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CheckpointTurns, GivenPlace } from '../../../../broker/http/groups/given-places.ts'
 import type { Place } from '../../../../broker/http/streams/place.ts'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
 import type { GroupOffsets } from '../../../../client/api/schemas/groups.ts'
-import { GroupClient } from './group-client.ts'
+import { ServingGroupClient } from './group-client.ts'
 import { GroupWorkerClient } from './group-worker-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker({ cleanerBackoffMs: 100 })
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve({ cleanerBackoffMs: 100 })
 
 const offsetsOf = async (group: string) =>
   (await client.get<GroupOffsets>('GET', `/v1/groups/${group}/offsets`)).offsets
@@ -117,7 +110,7 @@ describe('a worker in one request', () => {
       await client.topic(name, 2)
       await sparse(name, 2, 0, 1_005)
       const query = `topics=${name}&header=color:red`
-      await using worker = await GroupWorkerClient.open(broker.url, name, query, { accept })
+      await using worker = await GroupWorkerClient.open(client.url, name, query, { accept })
       // All of them are in partition 0; 1 has only what is passed over.
       const records = await worker.records(101)
       expect(records.map(({ value }) => value)).toEqual(
@@ -130,7 +123,7 @@ describe('a worker in one request', () => {
       await sparse(name, 2, 1_001, 1_009)
       await commitCheckpoints(worker, name)
       await worker[Symbol.asyncDispose]()
-      await using again = await GroupWorkerClient.open(broker.url, name, `topics=${name}`, {
+      await using again = await GroupWorkerClient.open(client.url, name, `topics=${name}`, {
         accept,
       })
       await sparse(name, 2, 2_001, 2_002)
@@ -143,13 +136,13 @@ describe('a worker in one request', () => {
     await sparse('moved', 2, 0, 40)
     // The time-out is so long that waiting for it would be noticed.
     const query = 'topics=moved&contains=red&rebalanceTimeoutMs=600000'
-    await using first = await GroupWorkerClient.open(broker.url, 'movers', query)
+    await using first = await GroupWorkerClient.open(client.url, 'movers', query)
     await first.records(4)
     // Of both partitions: what nothing was given of is let go of anyway.
     for (let told = 0; told < 2; ) {
       told += (await first.until('checkpoint', isOfTokens)).tokens.length
     }
-    await using second = await GroupWorkerClient.open(broker.url, 'movers', query)
+    await using second = await GroupWorkerClient.open(client.url, 'movers', query)
     const revoked = await first.next('revoked')
     expect(revoked).toMatchObject([{ topic: 'moved' }])
     const { status, document } = await commit('movers', [revoked[0].token])
@@ -165,7 +158,7 @@ describe('a worker in one request', () => {
     await client.topic('rewound', 1)
     await sparse('rewound', 1, 1, 10)
     const query = 'topics=rewound&contains=red'
-    await using worker = await GroupWorkerClient.open(broker.url, 'rewinders', query)
+    await using worker = await GroupWorkerClient.open(client.url, 'rewinders', query)
     const before = await worker.until('checkpoint', isOfTokens)
     expect((await commit('rewinders', before.tokens)).status).toBe(200)
     await client.get('POST', '/v1/groups/rewinders/offsets/reset', { to: '2' })
@@ -196,7 +189,7 @@ describe('a worker in one request', () => {
       (await client.get<{ records: { offset: number }[] }>('GET', page)).records[0]!.offset
     while ((await first()) === 0) await new Promise((resolve) => setTimeout(resolve, 20))
     const query = 'topics=compacted&contains=nowhere'
-    await using worker = await GroupWorkerClient.open(broker.url, 'compacted', query)
+    await using worker = await GroupWorkerClient.open(client.url, 'compacted', query)
     await commitCheckpoints(worker, 'compacted')
     expect(await offsetsOf('compacted')).toMatchObject([{ offset: 20, lag: 0 }])
   })

@@ -1,7 +1,9 @@
 /** A person with curl, as far as groups go: requests to one broker, and answers with their status. */
 
 import { expect } from 'vitest'
+import type { TestBroker, TestBrokerOptions } from '../../../../broker/testing.ts'
 import type { HeartbeatReply, JoinedGroup } from '../../../../client/api/schemas/groups.ts'
+import { serveBroker } from '../../../rigs/broker-suite.ts'
 
 export interface Answered<Document = Record<string, unknown>> {
   readonly status: number
@@ -23,10 +25,14 @@ export interface PollAnswer {
 }
 
 export class GroupClient {
-  readonly url: string
+  readonly #url: string
 
   constructor(url: string) {
-    this.url = url
+    this.#url = url
+  }
+
+  get url(): string {
+    return this.#url
   }
 
   async ask<Document = Record<string, unknown>>(
@@ -85,6 +91,24 @@ export class GroupClient {
 
   poll(group: string, memberId: string, body: object = {}): Promise<PollAnswer> {
     return this.get('POST', `/v1/groups/${group}/members/${memberId}/poll`, body)
+  }
+}
+
+/** The same with a broker of its own, which the tests of a file share. */
+export class ServingGroupClient extends GroupClient {
+  broker!: TestBroker
+
+  private constructor() {
+    super('')
+  }
+
+  /** Registers the hooks of the file that calls it. */
+  static serve(options: TestBrokerOptions = {}): ServingGroupClient {
+    return serveBroker(new ServingGroupClient(), options)
+  }
+
+  override get url(): string {
+    return this.broker.url
   }
 }
 

@@ -1,24 +1,17 @@
 /** What a broker hands out it takes back, of a member that has every partition there may be. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { BROKER_SETTINGS } from '../../../../broker/config/settings-table.ts'
 import { settingsWith } from '../../../../broker/config.ts'
 import { TOKEN_CHARACTERS_MAX } from '../../../../broker/groups/tokens.ts'
 import { encodePollToken } from '../../../../broker/http/groups/poll-token.ts'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
 import * as schemas from '../../../../client/api/schemas/groups.ts'
-import { GroupClient } from './group-client.ts'
+import { ServingGroupClient } from './group-client.ts'
 
 const { partitionsMax } = settingsWith({})
 const LONGEST_NAME = 't'.repeat(249)
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker()
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve()
 
 /** As long as places get: each of a topic of its own, high numbers everywhere. */
 const tokenOf = (groupId: string, memberId: string, places: number) =>

@@ -1,17 +1,10 @@
 /** No commit is beyond the end of its partition: records written later would be skipped. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { encodeToken } from '../../../../broker/groups/tokens.ts'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
-import { GroupClient } from './group-client.ts'
+import { ServingGroupClient } from './group-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker()
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve()
 
 const OUTSIDE = 'OFFSET_OUT_OF_RANGE'
 

@@ -1,22 +1,15 @@
 /** What members of a group are promised over HTTP: one owner for each partition, and progress that stays. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import { expect, test } from 'vitest'
 import type {
   GroupDescription,
   GroupOffsets,
   JoinedGroup,
   ResetReply,
 } from '../../../../client/api/schemas/groups.ts'
-import { GroupClient, partitionsOf } from './group-client.ts'
+import { partitionsOf, ServingGroupClient } from './group-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker()
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve()
 
 test('the first member has everything; a second gets its half once the first let go of it', async () => {
   await client.topic('orders', 4)
@@ -120,7 +113,7 @@ test('a poll that waits while a topic of its member is deleted goes on with the 
   await client.topic('dropped', 1)
   const member = await client.join('droppers', { topics: ['kept', 'dropped'] })
   const waiting = client.poll('droppers', member.memberId, { waitMs: 30_000 })
-  await expect.poll(() => broker.context.replicas.purgatory.waiting).toBe(1)
+  await expect.poll(() => client.broker.context.replicas.purgatory.waiting).toBe(1)
   await client.get('DELETE', '/v1/topics/dropped')
   await client.write('kept', 1, 0, 1)
   const { records } = await waiting

@@ -3,26 +3,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { encodeToken } from '../../../../broker/groups/tokens.ts'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
 import type {
   CommitReply,
   GroupOffsets,
   ResetReply,
 } from '../../../../client/api/schemas/groups.ts'
 import { BrokerProcess } from '../../../rigs/broker-process.ts'
-import { GroupClient } from './group-client.ts'
+import { GroupClient, ServingGroupClient } from './group-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker()
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve()
 
-const offsetsOf = async (group: string, of = client) =>
+const offsetsOf = async (group: string, of: GroupClient = client) =>
   (await of.get<GroupOffsets>('GET', `/v1/groups/${group}/offsets`)).offsets
 
 test('polling reads everything once, and what was committed is not read again', async () => {
@@ -318,7 +311,7 @@ test('lag is in the metrics, by group, topic and partition', async () => {
   await client.get('PUT', '/v1/groups/watched/offsets', {
     offsets: [{ topic: 'scraped', partition: 0, offset: 3 }],
   })
-  const metrics = await (await fetch(`${broker.url}/metrics`)).text()
+  const metrics = await (await fetch(`${client.url}/metrics`)).text()
   const labels = '{group="watched",topic="scraped",partition="0"}'
   expect(metrics).toContain(`spool_group_lag_records${labels} 4`)
   expect(metrics).toMatch(
@@ -329,7 +322,7 @@ test('lag is in the metrics, by group, topic and partition', async () => {
 test('a member that has committed nothing is behind by all there is, in the metrics, too', async () => {
   await client.topic('unstarted', 1, 5)
   await client.join('idle', { topics: ['unstarted'] })
-  const metrics = await (await fetch(`${broker.url}/metrics`)).text()
+  const metrics = await (await fetch(`${client.url}/metrics`)).text()
   const labels = '{group="idle",topic="unstarted",partition="0"}'
   expect(metrics).toContain(`spool_group_lag_records${labels} 5`)
 })

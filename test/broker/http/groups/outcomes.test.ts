@@ -1,17 +1,13 @@
 /** What a commit or a rewind that failed says of itself: whoever was refused need not look whether it happened. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
-import { GroupClient } from './group-client.ts'
+import { beforeAll, expect, test } from 'vitest'
+import { startBroker } from '../../../../broker/testing.ts'
+import { GroupClient, ServingGroupClient } from './group-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
+const client = ServingGroupClient.serve({ groupsMax: 1 })
 beforeAll(async () => {
-  broker = await startBroker({ groupsMax: 1 })
-  client = new GroupClient(broker.url)
   await client.topic('taken', 2, 4)
 })
-afterAll(() => broker[Symbol.asyncDispose]())
 
 const one = { topic: 'taken', partition: 0, offset: 1 }
 
@@ -84,7 +80,7 @@ test('a body that is no JSON, or is too long: refused', async () => {
     ['{', 400],
     ['"'.padEnd(1024 * 1024 + 1), 413],
   ] as const) {
-    const response = await fetch(`${broker.url}/v1/groups/g/commit`, {
+    const response = await fetch(`${client.url}/v1/groups/g/commit`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body,

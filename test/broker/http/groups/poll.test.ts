@@ -1,18 +1,11 @@
 /** A worker by polling: whose token a token is, what it is good for after others came and went, and lost answers. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { encodeToken } from '../../../../broker/groups/tokens.ts'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
 import type { GroupOffsets } from '../../../../client/api/schemas/groups.ts'
-import { GroupClient, type PollAnswer } from './group-client.ts'
+import { type PollAnswer, ServingGroupClient } from './group-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker()
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve()
 
 const committedOf = async (group: string) =>
   (await client.get<GroupOffsets>('GET', `/v1/groups/${group}/offsets`)).offsets.map(
@@ -125,7 +118,7 @@ test('pretty=true indents a page for people', async () => {
   const { memberId } = await client.join('people', { topics: ['pretty'] })
   const ask = async (query: string) => {
     const response = await fetch(
-      `${broker.url}/v1/groups/people/members/${memberId}/poll${query}`,
+      `${client.url}/v1/groups/people/members/${memberId}/poll${query}`,
       { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' },
     )
     expect(response.headers.get('content-type')).toBe('application/json')

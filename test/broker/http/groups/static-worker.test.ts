@@ -3,24 +3,17 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import { expect, test } from 'vitest'
 import type { GroupDescription } from '../../../../client/api/schemas/groups.ts'
 import { BrokerProcess } from '../../../rigs/broker-process.ts'
-import { GroupClient, partitionsOf } from './group-client.ts'
+import { GroupClient, partitionsOf, ServingGroupClient } from './group-client.ts'
 import { GroupWorkerClient } from './group-worker-client.ts'
 
 const SESSION_MS = 2_000
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker({ groupSessionMs: SESSION_MS })
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve({ groupSessionMs: SESSION_MS })
 
-const membersOf = async (group: string, of = client) =>
+const membersOf = async (group: string, of: GroupClient = client) =>
   (await of.get<GroupDescription>('GET', `/v1/groups/${group}`)).members
 
 /** Resolves once the broker has noticed that the connection ended: the epoch of who is away is below 0. */
@@ -33,14 +26,14 @@ async function away(group: string): Promise<void> {
 test('its partitions wait while it restarts, and old tokens are good still', async () => {
   await client.topic('waits', 2, 4)
   const query = 'topics=waits&instanceId=one'
-  const first = await GroupWorkerClient.open(broker.url, 'waiters', query)
+  const first = await GroupWorkerClient.open(client.url, 'waiters', query)
   const records = await first.records(4)
   await first[Symbol.asyncDispose]()
   await away('waiters')
   const before = await membersOf('waiters')
   expect(before).toMatchObject([{ instanceId: 'one', sessionTimeoutMs: SESSION_MS }])
 
-  await using back = await GroupWorkerClient.open(broker.url, 'waiters', query)
+  await using back = await GroupWorkerClient.open(client.url, 'waiters', query)
   expect(partitionsOf((await back.next('assigned')).partitions)).toBe('waits/0 waits/1')
   const [again] = await membersOf('waiters')
   expect(again!.memberId).toBe(before[0]!.memberId)
@@ -49,11 +42,11 @@ test('its partitions wait while it restarts, and old tokens are good still', asy
 
 test('while it is away nobody else gets them; after its session they are free', async () => {
   await client.topic('kept', 2, 4)
-  const first = await GroupWorkerClient.open(broker.url, 'keepers', 'topics=kept&instanceId=one')
+  const first = await GroupWorkerClient.open(client.url, 'keepers', 'topics=kept&instanceId=one')
   await first.records(4)
   await first[Symbol.asyncDispose]()
   await away('keepers')
-  await using second = await GroupWorkerClient.open(broker.url, 'keepers', 'topics=kept')
+  await using second = await GroupWorkerClient.open(client.url, 'keepers', 'topics=kept')
   expect((await second.next('assigned')).partitions).toEqual([])
   expect(await second.records(4)).toHaveLength(4)
   expect(await membersOf('keepers')).toMatchObject([{ instanceId: null }])
@@ -62,14 +55,14 @@ test('while it is away nobody else gets them; after its session they are free', 
 test('a second connection of a living instance is refused, and disturbs nobody', async () => {
   await client.topic('twins', 1, 1)
   const query = 'topics=twins&instanceId=one'
-  await using first = await GroupWorkerClient.open(broker.url, 'twinned', query)
+  await using first = await GroupWorkerClient.open(client.url, 'twinned', query)
   await first.records(1)
   const twin = await client.ask('GET', `/v1/groups/twinned/records?${query}`)
   expect(twin).toMatchObject({ status: 409, document: { code: 'UNRELEASED_INSTANCE_ID' } })
   await client.write('twins', 1, 1, 2)
   expect(await first.records(1)).toMatchObject([{ offset: 1 }])
   // The same instance of another group is another one.
-  await using other = await GroupWorkerClient.open(broker.url, 'twinned-2', query)
+  await using other = await GroupWorkerClient.open(client.url, 'twinned-2', query)
   expect(await other.records(2)).toHaveLength(2)
 })
 

@@ -1,18 +1,11 @@
 /** A worker in one request: the connection is the member, records come with tokens, nothing is committed by itself. */
 
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { startBroker, type TestBroker } from '../../../../broker/testing.ts'
+import { expect, test } from 'vitest'
 import type { GroupDescription, GroupOffsets } from '../../../../client/api/schemas/groups.ts'
-import { GroupClient, partitionsOf } from './group-client.ts'
+import { partitionsOf, ServingGroupClient } from './group-client.ts'
 import { type GroupLine, GroupWorkerClient } from './group-worker-client.ts'
 
-let broker: TestBroker
-let client: GroupClient
-beforeAll(async () => {
-  broker = await startBroker()
-  client = new GroupClient(broker.url)
-})
-afterAll(() => broker[Symbol.asyncDispose]())
+const client = ServingGroupClient.serve()
 
 const valuesOf = (records: readonly GroupLine[]) =>
   records.map(({ value }) => Number(value)).sort((a, b) => a - b)
@@ -20,7 +13,7 @@ const valuesOf = (records: readonly GroupLine[]) =>
 test('records come with tokens; what is committed is not read again, what is not is', async () => {
   await client.topic('lines', 2, 10)
   {
-    await using worker = await GroupWorkerClient.open(broker.url, 'liners', 'topics=lines')
+    await using worker = await GroupWorkerClient.open(client.url, 'liners', 'topics=lines')
     const assigned = await worker.next('assigned')
     expect(partitionsOf(assigned.partitions)).toBe('lines/0 lines/1')
     const records = await worker.records(10)
@@ -30,13 +23,13 @@ test('records come with tokens; what is committed is not read again, what is not
     // Cumulative: an earlier one changes nothing.
     await client.get('POST', '/v1/groups/liners/commit', { tokens: [first[0]!.token] })
   }
-  await using again = await GroupWorkerClient.open(broker.url, 'liners', 'topics=lines')
+  await using again = await GroupWorkerClient.open(client.url, 'liners', 'topics=lines')
   expect(valuesOf(await again.records(7))).toEqual([1, 3, 5, 6, 7, 8, 9])
 })
 
 test('as events, which begin at what is committed whatever Last-Event-ID says', async () => {
   await client.topic('events', 1, 3)
-  await using worker = await GroupWorkerClient.open(broker.url, 'eventers', 'topics=events', {
+  await using worker = await GroupWorkerClient.open(client.url, 'eventers', 'topics=events', {
     accept: 'text/event-stream',
     'last-event-id': 'anything',
   })
@@ -48,9 +41,9 @@ test('as events, which begin at what is committed whatever Last-Event-ID says', 
 
 test('a second worker gets its share once the first has done its own; nothing is read twice', async () => {
   await client.topic('shared', 2, 8)
-  await using first = await GroupWorkerClient.open(broker.url, 'sharers', 'topics=shared')
+  await using first = await GroupWorkerClient.open(client.url, 'sharers', 'topics=shared')
   const records = await first.records(8)
-  await using second = await GroupWorkerClient.open(broker.url, 'sharers', 'topics=shared')
+  await using second = await GroupWorkerClient.open(client.url, 'sharers', 'topics=shared')
   const revoked = await first.next('revoked')
   expect(revoked).toHaveLength(1)
   const [{ partition }] = revoked
@@ -64,9 +57,9 @@ test('a second worker gets its share once the first has done its own; nothing is
 
 test('a connection that ends gives its partitions away at once', async () => {
   await client.topic('cut', 2, 2)
-  const first = await GroupWorkerClient.open(broker.url, 'cutters', 'topics=cut')
+  const first = await GroupWorkerClient.open(client.url, 'cutters', 'topics=cut')
   await first.records(2)
-  await using second = await GroupWorkerClient.open(broker.url, 'cutters', 'topics=cut')
+  await using second = await GroupWorkerClient.open(client.url, 'cutters', 'topics=cut')
   await first[Symbol.asyncDispose]()
   expect(valuesOf(await second.records(2))).toEqual([0, 1])
   const { members } = await client.get<GroupDescription>('GET', '/v1/groups/cutters')
@@ -76,7 +69,7 @@ test('a connection that ends gives its partitions away at once', async () => {
 
 test('a rewind while it runs: told, read again, and old tokens are refused', async () => {
   await client.topic('again', 1, 6)
-  await using worker = await GroupWorkerClient.open(broker.url, 'agains', 'topics=again')
+  await using worker = await GroupWorkerClient.open(client.url, 'agains', 'topics=again')
   const records = await worker.records(6)
   await client.get('POST', '/v1/groups/agains/commit', { tokens: [records[5]!.token] })
   await client.get('POST', '/v1/groups/agains/offsets/reset', { to: '2' })
@@ -91,7 +84,7 @@ test('a rewind while it runs: told, read again, and old tokens are refused', asy
 })
 
 test('topics that come later are read by whoever asked for them', async () => {
-  await using worker = await GroupWorkerClient.open(broker.url, 'early', 'topicPattern=late-.*')
+  await using worker = await GroupWorkerClient.open(client.url, 'early', 'topicPattern=late-.*')
   expect((await worker.next('assigned')).partitions).toEqual([])
   await client.topic('late-one', 1, 2)
   expect(valuesOf(await worker.records(2))).toEqual([0, 1])
@@ -100,7 +93,7 @@ test('topics that come later are read by whoever asked for them', async () => {
 test('a topic that is deleted ends its part of the stream; created again, it is read from its start', async () => {
   await client.topic('stays', 1, 1)
   await client.topic('goes', 1, 3)
-  await using worker = await GroupWorkerClient.open(broker.url, 'twice', 'topics=goes,stays')
+  await using worker = await GroupWorkerClient.open(client.url, 'twice', 'topics=goes,stays')
   await worker.records(4)
   await client.get('DELETE', '/v1/topics/goes')
   await client.topic('goes', 1, 2)
