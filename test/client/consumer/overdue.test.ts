@@ -19,19 +19,34 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   const membersOf = async (group: string) =>
     (await suite.writer.admin.describeGroup(group)).members.length
 
-  test('a loop that does not ask for the next leaves; another goes on; it comes back when it asks', async () => {
-    const topic = await newTopic(suite.writer, 2)
-    await write(suite.writer, topic, 20, { partitions: 2 })
+  /** A consumer whose work may stand still for `LIMIT_MS`, in a group of its own, of a topic of so many records. */
+  async function limited({
+    partitions = 1,
+    records,
+    ...options
+  }: {
+    readonly partitions?: number
+    readonly records: number
+    readonly instanceId?: string
+  }) {
+    const topic = await newTopic(suite.writer, partitions)
+    await write(suite.writer, topic, records, { partitions })
     const group = newGroup()
-    const slow = new Journal()
-    const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
-    let hung: ReadRecord | undefined
+    const journal = new Journal()
     const consumer = client.consumer({
       group,
       topics: [topic],
       maxPollIntervalMs: LIMIT_MS,
-      ...slow.hooks,
+      ...options,
+      ...journal.hooks,
     })
+    return { topic, group, journal, consumer }
+  }
+
+  test('a loop that does not ask for the next leaves; another goes on; it comes back when it asks', async () => {
+    const { topic, group, journal: slow, consumer } = await limited({ partitions: 2, records: 20 })
+    const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
+    let hung: ReadRecord | undefined
     const reading = consume(consumer, slow, async (record) => {
       if (slow.records.length !== 5 || hung !== undefined) return
       hung = record
@@ -68,16 +83,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a loop over batches alone in its group reads the batch again, and one in time is left alone', async () => {
-    const topic = await newTopic(suite.writer)
-    await write(suite.writer, topic, 10)
-    const group = newGroup()
-    const journal = new Journal()
-    const consumer = client.consumer({
-      group,
-      topics: [topic],
-      maxPollIntervalMs: LIMIT_MS,
-      ...journal.hooks,
-    })
+    const { topic, journal, consumer } = await limited({ records: 10 })
     const from: number[] = []
     for await (const batch of consumer.batches()) {
       from.push(batch.fromOffset)
@@ -93,16 +99,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('a handler that hangs has its signal aborted, and is called for its record again', async () => {
-    const topic = await newTopic(suite.writer, 2)
-    await write(suite.writer, topic, 20, { partitions: 2 })
-    const group = newGroup()
-    const journal = new Journal()
-    const consumer = client.consumer({
-      group,
-      topics: [topic],
-      maxPollIntervalMs: LIMIT_MS,
-      ...journal.hooks,
-    })
+    const { group, journal, consumer } = await limited({ partitions: 2, records: 20 })
     let hung = 0
     const running = consumer.run({ concurrency: 2 }, async (record, { signal }) => {
       if (record.partition === 0 && record.offset === 3 && hung++ === 0) {
@@ -123,16 +120,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('one that hangs all the same is in the way of its own partition alone', async () => {
-    const topic = await newTopic(suite.writer, 2)
-    await write(suite.writer, topic, 20, { partitions: 2 })
-    const group = newGroup()
-    const journal = new Journal()
-    const consumer = client.consumer({
-      group,
-      topics: [topic],
-      maxPollIntervalMs: LIMIT_MS,
-      ...journal.hooks,
-    })
+    const { topic, group, journal, consumer } = await limited({ partitions: 2, records: 20 })
     const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
     let isHung = false
     const running = consumer.run({ concurrency: 2 }, async (record) => {
@@ -162,17 +150,12 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('one with an instanceId comes back to its partitions, which waited for it', async () => {
-    const topic = await newTopic(suite.writer, 2)
-    await write(suite.writer, topic, 8, { partitions: 2 })
-    const group = newGroup()
-    const journal = new Journal()
-    const others = new Journal()
-    const options = { group, topics: [topic], ...journal.hooks }
-    const consumer = client.consumer({
-      ...options,
+    const { topic, group, journal, consumer } = await limited({
+      partitions: 2,
+      records: 8,
       instanceId: 'one',
-      maxPollIntervalMs: LIMIT_MS,
     })
+    const others = new Journal()
     const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
     let isHung = false
     const reading = consume(consumer, journal, async () => {
@@ -181,7 +164,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
       await goOn
     })
     await until(() => journal.losses.length > 0)
-    const other = client.consumer({ ...options, ...others.hooks })
+    const other = client.consumer({ group, topics: [topic], ...others.hooks })
     const othersReading = consume(other, others)
     await expect.poll(() => membersOf(group), { timeout: 20_000 }).toBe(2)
     expect(others.records).toEqual([])
@@ -194,11 +177,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('what waits for its next attempt, or for records, is not overdue', async () => {
-    const topic = await newTopic(suite.writer)
-    await write(suite.writer, topic, 2)
-    const journal = new Journal()
-    const options = { topics: [topic], maxPollIntervalMs: LIMIT_MS, ...journal.hooks }
-    const consumer = client.consumer({ group: newGroup(), ...options })
+    const { journal, consumer } = await limited({ records: 2 })
     const retry = { attempts: 2, backoffMs: LIMIT_MS * 4 }
     let calls = 0
     const running = consumer.run({ retry }, (record) => {
@@ -213,12 +192,7 @@ describe.each(DOORS)('over $name', ({ connect }) => {
   })
 
   test('one that is closed while its work stands still has left', async () => {
-    const topic = await newTopic(suite.writer)
-    await write(suite.writer, topic, 2)
-    const group = newGroup()
-    const journal = new Journal()
-    const options = { topics: [topic], maxPollIntervalMs: LIMIT_MS, ...journal.hooks }
-    const consumer = client.consumer({ group, ...options })
+    const { group, journal, consumer } = await limited({ records: 2 })
     const { promise: goOn, resolve: release } = Promise.withResolvers<void>()
     const reading = consume(consumer, new Journal(), () => goOn)
     await until(() => journal.losses.length === 1)
